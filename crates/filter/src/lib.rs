@@ -1,0 +1,11 @@
+//! The condition language: `evt.type = openat and fd.name startswith /etc`.
+//!
+//! Text becomes a tree ([`ast`]), the tree is checked against a [`Catalog`] of fields and compiled into flat jump code, and the code
+//! is run against the [`Values`] of whatever the caller looks at. The crate does not know what an event, a process or a rule is: a
+//! field is a [`Slot`] with a [`Type`], nothing more. It does no I/O.
+
+pub mod catalog;
+pub mod value;
+
+pub use catalog::{Catalog, Field, FieldError, Print, Slot, Type};
+pub use value::{Value, Values};
