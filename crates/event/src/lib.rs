@@ -1,1 +1,29 @@
-//! Not built yet.
+//! Events: what exists ([`EventInfo`], [`Syscall`], generated from `schema/`), how one lies in memory ([`Event`]), how one is made
+//! ([`Builder`]).
+//!
+//! An event has one form everywhere, upstream's wire form: the probe writes it, rings and captures hold it, plugins get it. Nothing
+//! is converted on the way; [`Event::parse`] checks the bounds once and then lends out slices.
+//!
+//! The crate keeps no state and does no I/O: what a descriptor number is called is somebody else's knowledge.
+//!
+//! ```
+//! use falco_event::{Builder, Event, codes};
+//!
+//! let bytes = Builder::new(codes::SYSCALL_CHDIR_X, 1_000, 42).i64(0).str(b"/tmp").finish();
+//! let event = Event::parse(&bytes).unwrap();
+//! assert_eq!(event.info().name, "chdir");
+//! assert_eq!(event.str(1), Some(&b"/tmp"[..]));
+//! ```
+#![forbid(unsafe_code)]
+
+mod builder;
+pub mod schema;
+mod tables;
+mod view;
+
+pub use builder::Builder;
+pub use schema::{
+    EventCode, EventFlags, EventInfo, Format, Kind, Names, Origin, ParamInfo, Syscall, SyscallCode,
+};
+pub use tables::{codes, flags, types::ParamType};
+pub use view::{Event, HEADER_BYTES, Malformed};
