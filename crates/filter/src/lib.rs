@@ -4,6 +4,7 @@
 //! is run against the [`Values`] of whatever the caller looks at. The crate does not know what an event, a process or a rule is: a
 //! field is a [`Slot`] with a [`Type`], nothing more. It does no I/O.
 
+pub mod ast;
 pub mod catalog;
 pub mod value;
 
