@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::schema::{Names, Schema};
 
@@ -24,6 +24,7 @@ pub(crate) fn generate(root: &Path) -> anyhow::Result<Vec<(&'static str, String)
         ("crates/event/src/tables/events.rs", events(&schema)?),
         ("crates/event/src/tables/flags.rs", flags(&schema)?),
         ("crates/event/src/tables/syscalls.rs", syscalls(&schema)?),
+        ("crates/capture/src/convert/table.rs", conversions(&schema)?),
         ("bpf/include/schema.h", header(&schema)?),
     ])
 }
@@ -190,6 +191,51 @@ fn syscalls(schema: &Schema) -> anyhow::Result<String> {
     }
     out.push_str("];\n");
     Ok(out)
+}
+
+fn conversions(schema: &Schema) -> anyhow::Result<String> {
+    let mut out = format!(
+        "// {NOTE}\n\nuse falco_event::codes as c;\n\nuse super::{{Action as A, Rule, Source as S, rule}};\n\n"
+    );
+    writeln!(
+        out,
+        "pub(super) static RULES: [Rule; {}] = [",
+        schema.conversions.len()
+    )?;
+    for conversion in &schema.conversions {
+        let sources = conversion
+            .sources
+            .iter()
+            .map(|source| source_of(source))
+            .collect::<anyhow::Result<Vec<_>>>()?
+            .join(", ");
+        let action = match (conversion.action.as_str(), &conversion.to) {
+            ("add", _) => format!("A::Add(&[{sources}])"),
+            ("become", Some(to)) => format!("A::Become(c::{to}, &[{sources}])"),
+            (other, _) => format!("A::{}", camel(other)),
+        };
+        writeln!(
+            out,
+            "    rule(c::{}, {}, {action}),",
+            conversion.event, conversion.params
+        )?;
+    }
+    out.push_str("];\n");
+    Ok(out)
+}
+
+fn source_of(word: &str) -> anyhow::Result<String> {
+    Ok(match (word, word.split_at_checked(1)) {
+        ("-", _) => "S::Empty".into(),
+        ("0", _) => "S::Default".into(),
+        ("container", _) => "S::ContainerJson".into(),
+        (_, Some(("o", index))) => format!("S::Old({})", index.parse::<u8>()?),
+        (_, Some(("e", index))) => match index.strip_suffix('?') {
+            Some(index) => format!("S::EnterOrEmpty({})", index.parse::<u8>()?),
+            None => format!("S::Enter({})", index.parse::<u8>()?),
+        },
+        _ => bail!("unknown source of a parameter: {word}"),
+    })
 }
 
 fn header(schema: &Schema) -> anyhow::Result<String> {

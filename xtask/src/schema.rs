@@ -10,6 +10,15 @@ pub(crate) struct Schema {
     pub(crate) tables: Vec<(String, Vec<(String, u64)>)>,
     pub(crate) dynamics: Vec<(String, Vec<Alternative>)>,
     pub(crate) syscalls: Vec<Syscall>,
+    pub(crate) conversions: Vec<Conversion>,
+}
+
+pub(crate) struct Conversion {
+    pub(crate) event: String,
+    pub(crate) params: u8,
+    pub(crate) action: String,
+    pub(crate) to: Option<String>,
+    pub(crate) sources: Vec<String>,
 }
 
 pub(crate) struct Type {
@@ -73,6 +82,7 @@ impl Schema {
             tables: Vec::new(),
             dynamics: Vec::new(),
             syscalls: Vec::new(),
+            conversions: Vec::new(),
         };
         for block in file("types")? {
             let [name, code, size] = block.head.as_slice() else {
@@ -107,6 +117,9 @@ impl Schema {
                 exit: given(exit),
                 drop: drop.first().cloned(),
             });
+        }
+        for block in file("conversions")? {
+            schema.conversions.push(read_conversion(&block.head)?);
         }
         schema.check()?;
         Ok(schema)
@@ -219,6 +232,15 @@ impl Schema {
                 }
             }
         }
+        for conversion in &self.conversions {
+            for id in conversion.to.iter().chain([&conversion.event]) {
+                ensure!(
+                    ids.contains(id),
+                    "conversion of {}: unknown event {id}",
+                    conversion.event
+                );
+            }
+        }
         for syscall in &self.syscalls {
             if let Some(exit) = &syscall.exit {
                 ensure!(ids.contains(exit), "{}: unknown event {exit}", syscall.name);
@@ -226,6 +248,23 @@ impl Schema {
         }
         Ok(())
     }
+}
+
+fn read_conversion(words: &[String]) -> anyhow::Result<Conversion> {
+    let [event, params, action, rest @ ..] = words else {
+        bail!("a conversion has an event, a number of parameters and an action: {words:?}")
+    };
+    let (to, sources) = match (action.as_str(), rest) {
+        ("become", [to, sources @ ..]) => (Some(to.clone()), sources),
+        (_, sources) => (None, sources),
+    };
+    Ok(Conversion {
+        event: event.clone(),
+        params: params.parse()?,
+        action: action.clone(),
+        to,
+        sources: sources.to_vec(),
+    })
 }
 
 fn blocks(text: &str) -> anyhow::Result<Vec<Block>> {

@@ -1,1 +1,4 @@
 //! Not built yet.
+#![forbid(unsafe_code)]
+
+pub mod convert;
