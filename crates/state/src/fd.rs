@@ -5,8 +5,13 @@ use std::{net::IpAddr, rc::Rc};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
+/// The bits of [`Fd::open_flags`] that close it on exec.
+const O_CLOEXEC: u32 = 1 << 12;
+const EPOLL_CLOEXEC: u32 = 1;
+const MFD_CLOEXEC: u32 = 1;
+
 /// One open descriptor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fd {
     /// What it is.
     pub kind: FdKind,
@@ -14,24 +19,45 @@ pub struct Fd {
     pub name: Rc<[u8]>,
     /// The path as it was given, where that differs.
     pub raw_name: Rc<[u8]>,
-    /// The open flags, as they are on the wire ([`falco_event::flags::FILE_FLAGS`]).
+    /// The open flags, as they are on the wire ([`falco_event::flags::FILE_FLAGS`], those of memfd and epoll their own). Whether
+    /// exec closes it: [`Fd::close_on_exec`].
     pub open_flags: u32,
     /// The device and inode of a file.
     pub dev: u32,
     /// See [`Fd::dev`].
     pub ino: u64,
-    /// Whether exec closes it.
-    pub close_on_exec: bool,
     /// Which layer of an overlay a file lies in.
     pub layer: Layer,
-    /// Whether `fd.name` changed with the event that is looked at.
-    pub name_changed: bool,
+}
+
+impl Fd {
+    /// Whether exec closes it: the bit for that differs by kind.
+    pub fn close_on_exec(&self) -> bool {
+        self.open_flags & self.close_on_exec_bits() != 0
+    }
+
+    /// Has exec close it, or not.
+    pub fn set_close_on_exec(&mut self, on: bool) {
+        self.open_flags &= !self.close_on_exec_bits();
+        if on {
+            self.open_flags |= O_CLOEXEC;
+        }
+    }
+
+    fn close_on_exec_bits(&self) -> u32 {
+        match self.kind {
+            FdKind::Epoll => O_CLOEXEC | EPOLL_CLOEXEC,
+            FdKind::Memfd => O_CLOEXEC | MFD_CLOEXEC,
+            _ => O_CLOEXEC,
+        }
+    }
 }
 
 /// What a descriptor is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum FdKind {
+    #[default]
     Unknown,
     File,
     Directory,
@@ -70,7 +96,7 @@ pub struct Tuple {
     pub ends: Ends,
     /// Which end we are.
     pub role: Role,
-    /// Whether a connection is there (or, with `Pending`, on its way).
+    /// Whether a connection is there or on its way.
     pub connected: bool,
 }
 
@@ -86,9 +112,10 @@ pub enum Ends {
 }
 
 /// A transport protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Proto {
+    #[default]
     Unknown,
     Na,
     Tcp,

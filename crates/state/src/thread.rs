@@ -5,7 +5,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::fd::FdTable;
+use crate::fd::{Fd, FdTable};
 
 /// The place of a thread in the table. Stays valid until the event after the one that ended the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +65,10 @@ pub struct Thread {
     pub clone_ns: u64,
     /// When it last executed a program; 0 when it was before us.
     pub exec_ns: u64,
+    /// From the last change of the executable's inode to the clone, nanoseconds; 0 while unknown. Computed by exec, inherited.
+    pub exe_ctime_to_clone_ns: u64,
+    /// From the start of the pid namespace to the last change of the executable's inode; 0 when that was before, or unknown.
+    pub pidns_start_to_exe_ctime_ns: u64,
     /// Effective user.
     pub uid: u32,
     /// Effective group.
@@ -100,12 +104,12 @@ pub struct Thread {
     /// The control groups: `subsystem=path`, each closed by a NUL.
     pub cgroups: Rc<[u8]>,
     /// The working directory of the process, closed by `/`.
-    pub cwd: Box<[u8]>,
+    pub cwd: Rc<[u8]>,
     /// The root directory; empty or `/` for the host's.
-    pub root: Box<[u8]>,
+    pub root: Rc<[u8]>,
     /// The descriptors, of main threads; other threads use those of theirs ([`Threads::fds`]).
     pub fds: FdTable,
-    /// The descriptor that the last event of the thread used, -1 none.
+    /// The number that the last event of the thread named (`fd.num`), -1 none.
     pub last_fd: i64,
 }
 
@@ -124,6 +128,8 @@ impl Default for Thread {
             pidns_start_ns: 0,
             clone_ns: 0,
             exec_ns: 0,
+            exe_ctime_to_clone_ns: 0,
+            pidns_start_to_exe_ctime_ns: 0,
             uid: u32::MAX,
             gid: u32::MAX,
             loginuid: u32::MAX,
@@ -141,8 +147,8 @@ impl Default for Thread {
             image: Rc::default(),
             env: Rc::default(),
             cgroups: Rc::default(),
-            cwd: Box::default(),
-            root: Box::default(),
+            cwd: Rc::default(),
+            root: Rc::default(),
             fds: FdTable::default(),
             last_fd: -1,
         }
@@ -238,6 +244,13 @@ impl Threads {
     /// The descriptors a thread uses.
     pub fn fds<'a>(&'a self, thread: &'a Thread) -> Option<&'a FdTable> {
         self.main(thread).map(|main| &main.fds)
+    }
+
+    /// Gives a thread a descriptor.
+    pub(crate) fn insert_fd(&mut self, ix: ThreadIx, number: i64, fd: Fd) {
+        if let Some(Some(thread)) = self.threads.get_mut(ix.0 as usize) {
+            thread.fds.insert(number, fd);
+        }
     }
 
     /// All threads.
