@@ -133,7 +133,9 @@ impl Operand {
         match self {
             Operand::Field { name, arg, .. } => f(name, arg.as_deref()),
             Operand::Transform { args, .. } | Operand::List(args, _) => {
-                args.iter().for_each(|a| a.for_each_field(f))
+                for arg in args {
+                    arg.for_each_field(f);
+                }
             }
             Operand::Value(..) => {}
         }

@@ -1,5 +1,7 @@
 //! What fields exist: the names a condition may use, each with its type.
 
+use crate::ast::Cmp;
+
 /// The place of a field and its argument (`proc.aname[2]`) in a [`Catalog`]: equal slots mean equal values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(pub u32);
@@ -49,6 +51,20 @@ pub trait Catalog {
 
     /// Whether `literal` may be compared with the field (`evt.type` knows the names that exist).
     fn check_literal(&self, field: &Field, literal: &str) -> Result<(), FieldError>;
+
+    /// The operator that `cmp` with a literal means for the field: `evt.around[T] = D` holds when the distance is at most `D`.
+    ///
+    /// # Errors
+    /// The field cannot be compared so.
+    fn operator(&self, field: &Field, cmp: Cmp) -> Result<Cmp, FieldError> {
+        let _ = field;
+        Ok(cmp)
+    }
+
+    /// What messages call the field `name`: they leave away what is argument in it (`evt.rawarg` for `evt.rawarg.flags`).
+    fn label<'n>(&self, name: &'n str) -> &'n str {
+        name
+    }
 
     /// The port of a service name.
     fn service_port(&self, name: &str) -> Option<u16>;

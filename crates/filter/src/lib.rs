@@ -6,7 +6,22 @@
 
 pub mod ast;
 pub mod catalog;
+mod compile;
+#[cfg(test)]
+mod corpus;
+mod glob;
+mod literal;
+mod net;
+mod operand;
+mod paths;
+mod posix;
+mod predicate;
+mod program;
+mod strings;
 pub mod value;
 
 pub use catalog::{Catalog, Field, FieldError, Print, Slot, Type};
+pub use compile::{CompileError, Compiler};
+pub use operand::Operand;
+pub use program::{Memo, Program, Tests, Warning};
 pub use value::{Value, Values};

@@ -3,6 +3,7 @@
 use falco_filter::ast::{self, Expr, Limits, Operand, Pos, Right};
 use serde_json::{Value as Json, json};
 
+#[path = "support/common.rs"]
 mod common;
 
 #[test]
@@ -77,7 +78,7 @@ fn pos(pos: Pos) -> Json {
 fn text(bytes: &[u8]) -> Json {
     match std::str::from_utf8(bytes) {
         Ok(text) => json!(text),
-        Err(_) => json!({"hex": bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()}),
+        Err(_) => json!({"hex": common::hex(bytes)}),
     }
 }
 
@@ -92,7 +93,7 @@ fn expr(e: &Expr) -> Json {
             match &check.right {
                 Right::Nothing => {}
                 Right::Value(value, p) => {
-                    out["right"] = json!({"value": text(value), "pos": pos(*p)})
+                    out["right"] = json!({"value": text(value), "pos": pos(*p)});
                 }
                 Right::List(items, p) => {
                     out["right"] = json!({"list": items.iter().map(|i| text(i)).collect::<Vec<_>>(), "pos": pos(*p)});

@@ -40,7 +40,7 @@ pub struct SyntaxError {
 /// # Errors
 /// The first thing that is not of the language, or nesting beyond `limits`.
 pub fn parse(text: &str, limits: &Limits) -> Result<Expr, SyntaxError> {
-    let mut parser = Parser::new(text, limits);
+    let mut parser = Parser::new(text, *limits);
     if text.is_empty() {
         return Err(parser.cursor.error("filter input string is empty"));
     }
@@ -62,7 +62,7 @@ pub fn parse_operand_prefix<T>(
     text: &str,
     mut resolve: impl FnMut(Operand) -> Option<T>,
 ) -> Option<(T, usize)> {
-    let mut parser = Parser::new(text, &Limits::default());
+    let mut parser = Parser::new(text, Limits::default());
     if parser.cursor.field_name() {
         let name = parser.cursor.last_text();
         let field = |name: &str, arg| Operand::Field {
@@ -160,7 +160,7 @@ struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
-    fn new(text: &'t str, limits: &Limits) -> Self {
+    fn new(text: &'t str, limits: Limits) -> Self {
         Parser {
             cursor: Cursor::new(text),
             max_depth: limits.max_depth.min(Limits::RULES.max_depth),

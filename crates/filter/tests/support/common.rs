@@ -1,5 +1,10 @@
 //! What the corpus tests share.
-#![allow(dead_code)] // each test binary uses its part
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "only tests use it"
+)]
 
 use std::path::PathBuf;
 
@@ -25,9 +30,11 @@ pub(crate) fn corpus(name: &str) -> Vec<Json> {
 pub(crate) fn bytes(value: &Json) -> Vec<u8> {
     if let Some(hex) = value.get("hex") {
         let hex = hex.as_str().unwrap();
-        return (0..hex.len())
-            .step_by(2)
-            .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())
+        let digit = |c: u8| (c as char).to_digit(16).unwrap() as u8;
+        return hex
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| digit(pair[0]) * 16 + digit(pair[1]))
             .collect();
     }
     value.as_str().unwrap().as_bytes().to_vec()
@@ -37,4 +44,13 @@ pub(crate) fn bytes(value: &Json) -> Vec<u8> {
 pub(crate) fn report(name: &str, cases: usize, complaints: &[String]) {
     println!("{name}: {} of {cases} agree", cases - complaints.len());
     assert!(complaints.is_empty(), "{name}:\n{}", complaints.join("\n"));
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }

@@ -1,0 +1,289 @@
+//! Compiled conditions and how they are run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::ast::{Cmp, Pos};
+use crate::glob::Glob;
+use crate::operand::{Node, Operand};
+use crate::predicate::{Predicate, Relation};
+use crate::strings::contains_folded;
+use crate::{Value, Values};
+
+/// The tests of many programs; equal tests are one.
+#[derive(Debug, Default)]
+pub struct Tests {
+    pub(crate) tests: Vec<Test>,
+}
+
+/// One comparison: what is looked at and what is asked.
+#[derive(Debug)]
+pub(crate) struct Test {
+    pub(crate) left: Node,
+    pub(crate) asked: Asked,
+    /// Whether more than one place asks: then the answer is remembered for the length of an event.
+    pub(crate) shared: bool,
+    /// The comparison as text, for listings.
+    pub(crate) text: Arc<str>,
+}
+
+/// What a test asks of the value on its left.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Exists,
+    /// A question whose answer is known from constants.
+    Constant {
+        predicate: Predicate,
+        /// Of a connection: whether both ends have to satisfy it, as with `!=`.
+        both_ends: bool,
+        /// Of a list: whether every element has to satisfy it, as with `in`.
+        every_element: bool,
+    },
+    /// A comparison with another value.
+    Operand(Cmp, Node),
+}
+
+/// Answers remembered for the length of one event.
+#[derive(Debug)]
+pub struct Memo {
+    /// One for each test: the event it is of, and in the lowest bit the answer.
+    answers: Vec<u32>,
+    /// Even; never that of an answer not given yet.
+    event: u32,
+}
+
+impl Default for Memo {
+    fn default() -> Self {
+        Memo {
+            answers: Vec::new(),
+            event: 2,
+        }
+    }
+}
+
+impl Memo {
+    /// Makes room for the answers of `tests`, so that running programs allocates nothing.
+    pub fn new(tests: &Tests) -> Memo {
+        Memo {
+            answers: vec![0; tests.tests.len()],
+            ..Memo::default()
+        }
+    }
+
+    /// Forgets all answers: what the values come from has changed.
+    pub fn next_event(&mut self) {
+        self.event = self.event.wrapping_add(2);
+        if self.event == 0 {
+            self.answers.fill(0);
+            self.event = 2;
+        }
+    }
+}
+
+impl Tests {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.tests.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tests.is_empty()
+    }
+
+    fn holds<'e>(&self, index: u32, values: &impl Values<'e>, memo: &mut Memo) -> bool {
+        let Some(test) = self.tests.get(index as usize) else {
+            return false;
+        };
+        if !test.shared {
+            return test.holds(values);
+        }
+        if memo.answers.len() < self.tests.len() {
+            memo.answers.resize(self.tests.len(), 0);
+        }
+        match memo.answers.get_mut(index as usize) {
+            Some(answer) if *answer & !1 == memo.event => *answer & 1 == 1,
+            Some(answer) => {
+                let holds = test.holds(values);
+                *answer = memo.event | u32::from(holds);
+                holds
+            }
+            None => test.holds(values),
+        }
+    }
+}
+
+impl Test {
+    /// Without a value on the left (or, if another value is compared with, on the right) nothing holds.
+    fn holds<'e>(&self, values: &impl Values<'e>) -> bool {
+        let Some(left) = self.left.value(values) else {
+            return false;
+        };
+        match &self.asked {
+            Asked::Exists => !matches!(left, Value::Any([])),
+            Asked::Constant {
+                predicate,
+                both_ends,
+                every_element,
+            } => {
+                let arena = values.arena();
+                let holds = |value: &Value<'_>| predicate.holds(value, arena);
+                match left {
+                    Value::Any(all) => all.iter().any(holds),
+                    Value::Ends([]) => false,
+                    Value::Ends(ends) if *both_ends => ends.iter().all(holds),
+                    Value::Ends(ends) => ends.iter().any(holds),
+                    Value::List(elements) if *every_element => elements.iter().all(holds),
+                    Value::List(elements) => elements.iter().any(holds),
+                    value => holds(&value),
+                }
+            }
+            Asked::Operand(cmp, right) => {
+                let Some(right) = right.value(values) else {
+                    return false;
+                };
+                match left {
+                    Value::Any(all) => all.iter().any(|value| compare(*cmp, value, &right)),
+                    Value::Ends(ends) if *cmp == Cmp::Ne => {
+                        !ends.is_empty() && ends.iter().all(|value| compare(*cmp, value, &right))
+                    }
+                    Value::Ends(ends) => ends.iter().any(|value| compare(*cmp, value, &right)),
+                    value => compare(*cmp, &value, &right),
+                }
+            }
+        }
+    }
+}
+
+/// Compares two values of one type.
+fn compare(cmp: Cmp, left: &Value<'_>, right: &Value<'_>) -> bool {
+    if let Some(relation) = Relation::of(cmp) {
+        return match order(left, right) {
+            Some(order) => relation.holds(order),
+            None => relation == Relation::Ne,
+        };
+    }
+    match (left, right) {
+        (Value::List(left), Value::List(right)) => match cmp {
+            Cmp::In => left.iter().all(|value| right.contains(value)),
+            _ => left.iter().any(|value| right.contains(value)),
+        },
+        (Value::Str(left) | Value::Bytes(left), Value::Str(right) | Value::Bytes(right)) => {
+            match cmp {
+                Cmp::Contains | Cmp::Bcontains => memchr::memmem::find(left, right).is_some(),
+                Cmp::Icontains => contains_folded(left, &right.to_ascii_lowercase()),
+                Cmp::Startswith | Cmp::Bstartswith => left.starts_with(right),
+                Cmp::Endswith => left.ends_with(right),
+                Cmp::Glob | Cmp::Iglob => Glob::new(right, cmp == Cmp::Iglob).matches(left),
+                _ => left == right,
+            }
+        }
+        _ => matches!(cmp, Cmp::In | Cmp::Intersects) && left == right,
+    }
+}
+
+fn order(left: &Value<'_>, right: &Value<'_>) -> Option<std::cmp::Ordering> {
+    match (left, right) {
+        (Value::Int(left), Value::Int(right)) => Some(left.cmp(right)),
+        (Value::Uint(left), Value::Uint(right)) => Some(left.cmp(right)),
+        (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
+        (Value::Double(left), Value::Double(right)) => left.partial_cmp(right),
+        (Value::Str(left) | Value::Bytes(left), Value::Str(right) | Value::Bytes(right)) => {
+            Some(left.cmp(right))
+        }
+        (Value::Ip(left), Value::Ip(right)) => Some(left.cmp(right)),
+        _ => None,
+    }
+}
+
+/// Something that is probably not meant as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What, in upstream's words.
+    pub message: String,
+    /// Where the right-hand side begins.
+    pub pos: Pos,
+}
+
+/// A compiled condition: tests, each with where to go on. Every jump is forward.
+#[derive(Clone)]
+pub struct Program {
+    pub(crate) start: u32,
+    pub(crate) code: Box<[Step]>,
+    /// Of each step, the text of its test.
+    pub(crate) texts: Box<[Arc<str>]>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) test: u32,
+    pub(crate) on_true: u32,
+    pub(crate) on_false: u32,
+}
+
+pub(crate) const ACCEPT: u32 = u32::MAX;
+pub(crate) const REJECT: u32 = u32::MAX - 1;
+
+impl Program {
+    /// Whether the condition holds. `tests` are those of the compiler that made the program; `memo` is of the same tests, and of the
+    /// thing that `values` come from.
+    pub fn run<'e>(&self, tests: &Tests, values: &impl Values<'e>, memo: &mut Memo) -> bool {
+        let mut at = self.start;
+        while let Some(step) = self.code.get(at as usize) {
+            at = if tests.holds(step.test, values, memo) {
+                step.on_true
+            } else {
+                step.on_false
+            };
+        }
+        at == ACCEPT
+    }
+
+    /// What is probably not meant as it is written.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}
+
+/// A listing: one step a line, `number: test ? then : else`.
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.code.is_empty() {
+            return writeln!(f, "{}", Target(self.start));
+        }
+        for (i, (step, text)) in self.code.iter().zip(&self.texts).enumerate() {
+            writeln!(
+                f,
+                "{i}: {text} ? {} : {}",
+                Target(step.on_true),
+                Target(step.on_false)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+struct Target(u32);
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ACCEPT => f.write_str("yes"),
+            REJECT => f.write_str("no"),
+            at => at.fmt(f),
+        }
+    }
+}
+
+impl Operand {
+    pub(crate) fn into_node(self) -> Node {
+        self.node
+    }
+}
