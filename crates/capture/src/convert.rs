@@ -15,8 +15,9 @@ use rustc_hash::FxBuildHasher;
 /// More steps than any event of any version needs.
 const STEPS_MAX: usize = 50;
 
-/// Enter events are kept for this many threads; beyond it all are forgotten, as if the capture began later.
+/// Enter events are kept for this many threads and up to this many bytes; beyond it all are forgotten, as if the capture began later.
 const KEPT_MAX: usize = 1 << 17;
+const KEPT_BYTES_MAX: usize = 1 << 26;
 
 /// Why an event could not be converted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,14 +33,6 @@ pub enum ConvertError {
         /// How many parameters it has.
         params: usize,
     },
-    /// The enter event that was remembered belongs to another call.
-    #[error("event {id} follows the entry into another call ({enter})")]
-    OtherEnter {
-        /// The exit event's name in the schema.
-        id: &'static str,
-        /// The enter event's name in the schema.
-        enter: &'static str,
-    },
     /// The steps go round in circles: a fault of the table.
     #[error("event {0} is not converted after {STEPS_MAX} steps")]
     Endless(&'static str),
@@ -49,6 +42,7 @@ pub enum ConvertError {
 #[derive(Debug, Default)]
 pub struct Converter {
     kept: HashMap<i64, Vec<u8>, FxBuildHasher>,
+    kept_bytes: usize,
     out: Vec<u8>,
 }
 
@@ -92,15 +86,32 @@ enum Step {
 
 impl Converter {
     /// The event in today's version: itself where it is that already. `None`: it has no counterpart today.
-    pub fn convert<'a>(&'a mut self, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, ConvertError> {
-        let event = Event::parse(bytes)?;
-        let first = match step(&event)? {
-            Step::Done => return Ok(Some(event.bytes())),
-            Step::Drop => return Ok(None),
-            Step::Rule(rule) => rule,
-        };
-        if let Action::Pass = first.action {
-            return Ok(Some(event.bytes()));
+    #[inline]
+    pub fn convert<'a>(&'a mut self, event: Event<'a>) -> Result<Option<Event<'a>>, ConvertError> {
+        match step(&event)? {
+            Step::Done => Ok(Some(event)),
+            Step::Drop => Ok(None),
+            Step::Rule(rule) => self.follow(event, rule),
+        }
+    }
+
+    #[cold]
+    fn follow<'a>(
+        &'a mut self,
+        event: Event<'a>,
+        first: &'static Rule,
+    ) -> Result<Option<Event<'a>>, ConvertError> {
+        match first.action {
+            Action::Pass => return Ok(Some(event)),
+            Action::KeepAndPass => {
+                self.keep(&event);
+                return Ok(Some(event));
+            }
+            Action::Keep => {
+                self.keep(&event);
+                return Ok(None);
+            }
+            Action::Add(_) | Action::Become(..) => {}
         }
         let mut current = event.bytes().to_vec();
         for _ in 0..STEPS_MAX {
@@ -108,7 +119,7 @@ impl Converter {
             let rule = match step(&event)? {
                 Step::Done => {
                     self.out = current;
-                    return Ok(Some(&self.out));
+                    return Ok(Some(Event::parse(&self.out)?));
                 }
                 Step::Drop => return Ok(None),
                 Step::Rule(rule) => rule,
@@ -124,13 +135,13 @@ impl Converter {
                         self.keep(&event);
                     }
                     self.out = current;
-                    return Ok(Some(&self.out));
+                    return Ok(Some(Event::parse(&self.out)?));
                 }
                 Action::Add(sources) => {
                     let old: Vec<Source> = (0..event.len() as u8).map(Source::Old).collect();
-                    self.build(&event, event.code(), &old, sources)?
+                    self.build(&event, event.code(), &old, sources)
                 }
-                Action::Become(code, sources) => self.build(&event, code, sources, &[])?,
+                Action::Become(code, sources) => self.build(&event, code, sources, &[]),
             };
             self.forget_used(rule, thread);
         }
@@ -140,13 +151,16 @@ impl Converter {
     /// Forgets the enter events: another capture begins.
     pub fn clear(&mut self) {
         self.kept.clear();
+        self.kept_bytes = 0;
     }
 
     fn keep(&mut self, event: &Event<'_>) {
-        if self.kept.len() >= KEPT_MAX {
-            self.kept.clear();
+        self.kept_bytes += event.bytes().len();
+        if self.kept.len() >= KEPT_MAX || self.kept_bytes > KEPT_BYTES_MAX {
+            self.clear();
         }
         let place = self.kept.entry(event.thread()).or_default();
+        self.kept_bytes -= place.len().min(self.kept_bytes);
         place.clear();
         place.extend_from_slice(event.bytes());
     }
@@ -170,17 +184,17 @@ impl Converter {
         code: EventCode,
         first: &[Source],
         more: &[Source],
-    ) -> Result<Vec<u8>, ConvertError> {
+    ) -> Vec<u8> {
         let mut builder = Builder::new(code, event.time_ns(), event.thread());
         for (param, source) in code.info().params.iter().zip(first.iter().chain(more)) {
             let bytes = match source {
                 Source::Old(index) => event.param(usize::from(*index)).unwrap_or_default(),
-                Source::Enter(index) => match self.enter(event)? {
+                Source::Enter(index) => match self.enter(event) {
                     Some(enter) => enter.param(usize::from(*index)).unwrap_or_default(),
                     None => default(param.ty),
                 },
                 Source::EnterOrEmpty(index) => {
-                    let enter = self.enter(event)?;
+                    let enter = self.enter(event);
                     enter
                         .and_then(|enter| enter.param(usize::from(*index)))
                         .unwrap_or_default()
@@ -196,20 +210,14 @@ impl Converter {
             let fits = param.ty.size().and_then(|size| bytes.get(..size));
             builder = builder.bytes(fits.unwrap_or(bytes));
         }
-        Ok(builder.finish())
+        builder.finish()
     }
 
-    /// The remembered entry into the call that this event leaves.
-    fn enter(&self, event: &Event<'_>) -> Result<Option<Event<'_>>, ConvertError> {
-        let Some(bytes) = self.kept.get(&event.thread()) else {
-            return Ok(None);
-        };
-        let enter = Event::parse(bytes)?;
-        if enter.code().get() + 1 != event.code().get() {
-            let (id, enter) = (event.info().id, enter.info().id);
-            return Err(ConvertError::OtherEnter { id, enter });
-        }
-        Ok(Some(enter))
+    /// The remembered entry into the call that this event leaves. Where the writer lost events, the entry may belong to an earlier call:
+    /// then it counts as lost too. (Upstream ends the replay there.)
+    fn enter(&self, event: &Event<'_>) -> Option<Event<'_>> {
+        let enter = Event::parse(self.kept.get(&event.thread())?).ok()?;
+        (enter.code().get() + 1 == event.code().get()).then_some(enter)
     }
 }
 

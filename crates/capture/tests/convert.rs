@@ -4,12 +4,13 @@
 use std::fs;
 
 use falco_capture::convert::Converter;
+use falco_event::Event;
 use serde_json::Value;
 
 fn bytes(hex: &Value) -> Vec<u8> {
     let hex = hex.as_str().unwrap();
     (0..hex.len() / 2)
-        .map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap())
+        .map(|at| u8::from_str_radix(hex.get(at * 2..at * 2 + 2).unwrap(), 16).unwrap())
         .collect()
 }
 
@@ -29,8 +30,9 @@ fn recorded_sequences_come_out_as_upstream() {
         let mut converter = Converter::default();
         for (number, step) in case["steps"].as_array().unwrap().iter().enumerate() {
             let input = bytes(&step["in"]["raw"]);
-            let got = match converter.convert(&input) {
-                Ok(Some(out)) => ("pass", Some(out.to_vec())),
+            let event = Event::parse(&input).unwrap();
+            let got = match converter.convert(event) {
+                Ok(Some(out)) => ("pass", Some(out.bytes().to_vec())),
                 Ok(None) => ("drop", None),
                 Err(_) => ("error", None),
             };
