@@ -28,6 +28,8 @@ pub struct Fd {
     pub ino: u64,
     /// Which layer of an overlay a file lies in.
     pub layer: Layer,
+    /// Whether the connection of a socket is there or on its way.
+    pub connected: bool,
 }
 
 impl Fd {
@@ -96,8 +98,6 @@ pub struct Tuple {
     pub ends: Ends,
     /// Which end we are.
     pub role: Role,
-    /// Whether a connection is there or on its way.
-    pub connected: bool,
 }
 
 /// The addresses of a socket.

@@ -176,7 +176,7 @@ impl Thread {
 #[derive(Debug, Default)]
 pub struct Threads {
     places: HashMap<i64, ThreadIx, FxBuildHasher>,
-    threads: Vec<Option<Thread>>,
+    slots: Vec<Option<Thread>>,
     free: Vec<ThreadIx>,
 }
 
@@ -188,7 +188,7 @@ impl Threads {
 
     /// The thread at a place.
     pub fn get(&self, ix: ThreadIx) -> Option<&Thread> {
-        self.threads.get(ix.0 as usize)?.as_ref()
+        self.slots.get(ix.0 as usize)?.as_ref()
     }
 
     /// The thread of that id.
@@ -199,18 +199,15 @@ impl Threads {
     /// Adds a thread, or replaces the one with its id.
     pub fn insert(&mut self, thread: Thread) -> ThreadIx {
         if let Some(ix) = self.find(thread.tid) {
-            self.threads[ix.0 as usize] = Some(thread);
+            self.slots[ix.0 as usize] = Some(thread);
             return ix;
         }
-        let ix = self
-            .free
-            .pop()
-            .unwrap_or(ThreadIx(self.threads.len() as u32));
+        let ix = self.free.pop().unwrap_or(ThreadIx(self.slots.len() as u32));
         self.places.insert(thread.tid, ix);
-        if ix.0 as usize == self.threads.len() {
-            self.threads.push(Some(thread));
+        if ix.0 as usize == self.slots.len() {
+            self.slots.push(Some(thread));
         } else {
-            self.threads[ix.0 as usize] = Some(thread);
+            self.slots[ix.0 as usize] = Some(thread);
         }
         ix
     }
@@ -248,13 +245,13 @@ impl Threads {
 
     /// Gives a thread a descriptor.
     pub(crate) fn insert_fd(&mut self, ix: ThreadIx, number: i64, fd: Fd) {
-        if let Some(Some(thread)) = self.threads.get_mut(ix.0 as usize) {
+        if let Some(Some(thread)) = self.slots.get_mut(ix.0 as usize) {
             thread.fds.insert(number, fd);
         }
     }
 
     /// All threads.
     pub fn iter(&self) -> impl Iterator<Item = &Thread> {
-        self.threads.iter().flatten()
+        self.slots.iter().flatten()
     }
 }

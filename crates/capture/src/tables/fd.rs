@@ -63,7 +63,9 @@ pub(super) fn read(at: &mut Cursor<'_>, sized: bool) -> Result<(i64, Option<Fd>)
     };
     match fd.kind {
         // The state names sockets, and finds out which end is ours.
-        FdKind::Inet(_) => {}
+        FdKind::Inet(tuple) => {
+            fd.connected = tuple.proto == Proto::Tcp && matches!(tuple.ends, Ends::Pair(..));
+        }
         // A type from the future: its fields are skipped, if the entry tells how long it is.
         FdKind::Unsupported if code != 10 => {
             fd.name = format!("unknown-type:[{code}]").into_bytes().into();
@@ -92,7 +94,6 @@ fn pair(at: &mut Cursor<'_>, source: IpAddr, destination: IpAddr) -> Result<FdKi
         proto,
         ends: Ends::Pair((source, from), (destination, to)),
         role: Role::None,
-        connected: proto == Proto::Tcp,
     }))
 }
 
@@ -103,7 +104,6 @@ fn listening(at: &mut Cursor<'_>, address: IpAddr) -> Result<FdKind, CaptureErro
         proto: proto(at)?,
         ends: Ends::Listening(address, port),
         role: Role::None,
-        connected: false,
     }))
 }
 
