@@ -1,4 +1,5 @@
 //! A catalogue made from the reference tables.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -10,6 +11,8 @@ pub(crate) struct Reference {
     fields: HashMap<String, Declared>,
     /// The types of event parameters by name.
     params: HashMap<String, Type>,
+    /// The events that have a row of their own.
+    own_events: HashSet<String>,
     /// What `evt.type` may be.
     events: HashSet<String>,
     slots: HashMap<String, u32>,
@@ -126,13 +129,20 @@ impl Reference {
                 }
             }
         }
+        let own_events = events.clone();
         events.extend(table("sc_codes.tsv")?.into_iter().map(|row| row[0].clone()));
         Some(Reference {
             fields,
             params,
+            own_events,
             events,
             slots: HashMap::new(),
         })
+    }
+
+    /// Whether events of that name have a row of their own.
+    pub(crate) fn has_event(&self, name: &str) -> bool {
+        self.own_events.contains(name)
     }
 
     /// The longest field name that `name` begins with, and the rest.
