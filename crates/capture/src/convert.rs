@@ -84,23 +84,24 @@ enum Step {
     Rule(&'static Rule),
 }
 
+/// Whether the event is of today's version, and so needs no converter.
+#[inline]
+pub fn is_current(event: &Event<'_>) -> bool {
+    let info = event.info();
+    let managed = info.flags.any(EventFlags::CONVERTER_MANAGED);
+    let old = EventFlags::UNUSED | EventFlags::OLD_VERSION;
+    !info.flags.any(old)
+        && (!managed || !event.code().is_enter() && event.len() == info.params.len())
+}
+
 impl Converter {
     /// The event in today's version: itself where it is that already. `None`: it has no counterpart today.
-    #[inline]
     pub fn convert<'a>(&'a mut self, event: Event<'a>) -> Result<Option<Event<'a>>, ConvertError> {
-        match step(&event)? {
-            Step::Done => Ok(Some(event)),
-            Step::Drop => Ok(None),
-            Step::Rule(rule) => self.follow(event, rule),
-        }
-    }
-
-    #[cold]
-    fn follow<'a>(
-        &'a mut self,
-        event: Event<'a>,
-        first: &'static Rule,
-    ) -> Result<Option<Event<'a>>, ConvertError> {
+        let first = match step(&event)? {
+            Step::Done => return Ok(Some(event)),
+            Step::Drop => return Ok(None),
+            Step::Rule(rule) => rule,
+        };
         match first.action {
             Action::Pass => return Ok(Some(event)),
             Action::KeepAndPass => {
@@ -223,15 +224,11 @@ impl Converter {
 
 fn step(event: &Event<'_>) -> Result<Step, ConvertError> {
     let (info, code) = (event.info(), event.code());
-    if info.flags.any(EventFlags::UNUSED) {
-        return Ok(Step::Drop);
-    }
-    let old = info.flags.any(EventFlags::OLD_VERSION);
-    if !info.flags.any(EventFlags::CONVERTER_MANAGED) {
-        return Ok(if old { Step::Drop } else { Step::Done });
-    }
-    if !code.is_enter() && !old && event.len() == info.params.len() {
+    if is_current(event) {
         return Ok(Step::Done);
+    }
+    if info.flags.any(EventFlags::UNUSED) || !info.flags.any(EventFlags::CONVERTER_MANAGED) {
+        return Ok(Step::Drop);
     }
     let rules = BY_CODE.get(code.index()).copied().unwrap_or_default();
     let rule = rules

@@ -2,10 +2,14 @@
 
 use std::io;
 
-/// Why a capture cannot be read, or cannot be read any further. Offsets count the bytes of the capture itself: of what comes out of
-/// gzip, where it is packed.
+/// Why a capture cannot be read, or cannot be read any further.
 #[derive(Debug, thiserror::Error)]
-pub enum CaptureError {
+#[error(transparent)]
+pub struct CaptureError(Box<Fault>);
+
+/// The fault of a capture. Offsets count the bytes of the capture itself: of what comes out of gzip, where it is packed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
     /// The system refused to open or read.
     #[error("cannot read the capture at byte {offset}: {cause}")]
     Read {
@@ -72,15 +76,29 @@ pub enum CaptureError {
 }
 
 impl CaptureError {
+    /// What it is.
+    pub fn fault(&self) -> &Fault {
+        &self.0
+    }
+
+    #[cold]
     pub(crate) fn damaged(
         offset: u64,
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> CaptureError {
-        CaptureError::Damaged {
+        let (expected, found) = (expected.into(), found.into());
+        CaptureError::from(Fault::Damaged {
             offset,
-            expected: expected.into(),
-            found: found.into(),
-        }
+            expected,
+            found,
+        })
+    }
+}
+
+impl From<Fault> for CaptureError {
+    #[cold]
+    fn from(fault: Fault) -> CaptureError {
+        CaptureError(Box::new(fault))
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use crate::{
-    error::CaptureError,
+    error::{CaptureError, Fault},
     gzip::{self, Gzip, read_some},
 };
 
@@ -34,7 +34,7 @@ impl<R: Read> Input<R> {
             match read_some(&mut source, &mut buffer[end..]) {
                 Ok(0) => break,
                 Ok(count) => end += count,
-                Err(cause) => return Err(CaptureError::Read { offset: 0, cause }),
+                Err(cause) => return Err(Fault::Read { offset: 0, cause }.into()),
             }
         }
         let (source, end) = if buffer[..end].starts_with(&gzip::MAGIC) {
@@ -82,12 +82,12 @@ impl<R: Read> Input<R> {
         if self.fill(need)? {
             return Ok(());
         }
-        Err(CaptureError::Truncated {
+        Err(CaptureError::from(Fault::Truncated {
             offset: self.offset(),
             expected,
             need: need as u64,
             have: self.have().len() as u64,
-        })
+        }))
     }
 
     /// Goes past bytes that are at hand.
@@ -102,12 +102,12 @@ impl<R: Read> Input<R> {
         let mut left = count;
         while left > 0 {
             if !self.fill(1)? {
-                return Err(CaptureError::Truncated {
+                return Err(CaptureError::from(Fault::Truncated {
                     offset,
                     expected,
                     need: count,
                     have: count - left,
-                });
+                }));
             }
             let step = left.min(self.have().len() as u64);
             self.consume(step as usize);
@@ -130,7 +130,7 @@ impl<R: Read> Input<R> {
             match self.read() {
                 Ok(0) => return Ok(false),
                 Ok(count) => self.end += count,
-                Err(cause) => return Err(CaptureError::Read { offset, cause }),
+                Err(cause) => return Err(Fault::Read { offset, cause }.into()),
             }
         }
         Ok(true)

@@ -32,5 +32,5 @@ mod old;
 mod reader;
 mod tables;
 
-pub use error::CaptureError;
+pub use error::{CaptureError, Fault};
 pub use reader::{Captured, Next, Reader};

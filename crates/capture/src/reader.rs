@@ -7,8 +7,8 @@ use falco_state::State;
 
 use crate::{
     blocks::{self, Block, EventLayout, FRAME, HEAD, TAIL},
-    convert::Converter,
-    error::CaptureError,
+    convert::{self, Converter},
+    error::{CaptureError, Fault},
     input::Input,
     old::{self, OLD_HEADER},
     tables,
@@ -52,7 +52,8 @@ pub struct Captured<'a> {
 impl Reader<File> {
     /// Opens a file and reads the tables up to the first event.
     pub fn open(path: impl AsRef<Path>) -> Result<(Reader<File>, State), CaptureError> {
-        let file = File::open(path).map_err(|cause| CaptureError::Read { offset: 0, cause })?;
+        let file = File::open(path)
+            .map_err(|cause| CaptureError::from(Fault::Read { offset: 0, cause }))?;
         Reader::new(file)
     }
 }
@@ -81,34 +82,41 @@ impl<R: Read> Reader<R> {
         if self.ended {
             return Ok(Next::End);
         }
-        // Set anew below unless this call ends the capture: no path through an error needs to think of it.
+        // No path through an error needs to think of it: it is taken back where the capture goes on.
         self.ended = true;
-        let Some(found) = self.find_event()? else {
-            return Ok(Next::End);
+        let place = match self.find_event()? {
+            Found::Event(place) => place,
+            Found::Other => {
+                let state = self.section()?;
+                self.ended = false;
+                return Ok(Next::Section(Box::new(state)));
+            }
+            Found::End => return Ok(Next::End),
         };
-        let Found::Event(place) = found else {
-            let state = self.section()?;
-            self.ended = false;
-            return Ok(Next::Section(Box::new(state)));
-        };
-        let bytes = if place.layout.counted {
+        let bytes = if place.counted {
             &self.input.have()[place.start..place.end]
         } else {
             &self.counted[..]
         };
         let offset = self.input.offset() + place.start as u64;
-        let event = Event::parse(bytes).map_err(|cause| malformed(offset, cause))?;
-        let event = match self.converter.convert(event) {
-            Ok(Some(event)) => event,
-            Ok(None) => {
-                self.ended = false;
-                return Ok(Next::Dropped);
-            }
-            Err(cause) => {
-                let expected = "an event that can be converted to today's schema";
-                return Err(CaptureError::damaged(offset, expected, cause.to_string()));
-            }
+        let mut event = match Event::parse(bytes) {
+            Ok(event) => event,
+            Err(cause) => return Err(malformed(offset, cause)),
         };
+        if !convert::is_current(&event) {
+            match self.converter.convert(event) {
+                Ok(Some(converted)) => event = converted,
+                Ok(None) => {
+                    self.ended = false;
+                    return Ok(Next::Dropped);
+                }
+                Err(cause) => {
+                    let expected = "an event that can be converted to today's schema";
+                    let found = cause.to_string();
+                    return Err(CaptureError::damaged(offset, expected, found));
+                }
+            }
+        }
         self.ended = false;
         Ok(Next::Event(Captured {
             event,
@@ -117,38 +125,46 @@ impl<R: Read> Reader<R> {
         }))
     }
 
-    /// The next event of a known code, brought to hand whole. `None` at the end.
-    fn find_event(&mut self) -> Result<Option<Found>, CaptureError> {
+    /// Brings the next event of a known code to hand.
+    #[inline]
+    fn find_event(&mut self) -> Result<Found, CaptureError> {
         loop {
             self.input.consume(self.lent);
             self.lent = 0;
             if !self.input.fill(HEAD)? {
                 if self.input.have().is_empty() {
-                    return Ok(None);
+                    return Ok(Found::End);
                 }
                 self.input.require(HEAD, "the head of a block")?;
             }
             let (code, total) = head(self.input.have());
             let Block::Event(layout) = Block::of(code) else {
-                return Ok(Some(Found::Other));
+                return Ok(Found::Other);
             };
-            let place = self.event_block(layout, total)?;
-            self.lent = total as usize;
-            if let Some(place) = place {
-                return Ok(Some(Found::Event(place)));
+            let total = total as usize;
+            let (start, end) = (HEAD + layout.event_at(), total.saturating_sub(TAIL));
+            let known = self.event_block(layout, total)?;
+            self.lent = total;
+            if known {
+                let block = self.input.have();
+                return Ok(Found::Event(Place {
+                    counted: layout.counted,
+                    start,
+                    end,
+                    cpu: u16::from_le_bytes([block[HEAD], block[HEAD + 1]]),
+                    flags: if layout.flags {
+                        u32_at(block, HEAD + 2)
+                    } else {
+                        0
+                    },
+                }));
             }
         }
     }
 
-    /// Brings an event block to hand. `None` when its code is from the future.
+    /// Brings an event block to hand and checks its frame. Whether its code is known: it may be from the future.
     #[inline]
-    fn event_block(
-        &mut self,
-        layout: EventLayout,
-        total: u32,
-    ) -> Result<Option<Place>, CaptureError> {
-        let total = total as usize;
-        let offset = self.input.offset();
+    fn event_block(&mut self, layout: EventLayout, total: usize) -> Result<bool, CaptureError> {
         let header = if layout.counted {
             HEADER_BYTES
         } else {
@@ -157,7 +173,7 @@ impl<R: Read> Reader<R> {
         let least = FRAME + layout.event_at() + header;
         if total < least || total - HEAD > layout.max() {
             return Err(CaptureError::damaged(
-                offset + 4,
+                self.input.offset() + 4,
                 format!(
                     "the length of an event block ({least} to {} bytes)",
                     layout.max() + HEAD
@@ -167,17 +183,18 @@ impl<R: Read> Reader<R> {
         }
         self.input.require(total, "an event block")?;
         let block = &self.input.have()[..total];
-        check_tail(block, offset)?;
-        let (start, end) = (HEAD + layout.event_at(), total - TAIL);
-        let code = u16::from_le_bytes([block[start + 20], block[start + 21]]);
-        let Some(code) = EventCode::new(code) else {
-            return Ok(None);
+        let tail = u32_at(block, total - TAIL);
+        if tail as usize != total {
+            let offset = self.input.offset() + (total - TAIL) as u64;
+            return Err(wrong_tail(offset, total as u32, tail));
+        }
+        let event = &block[HEAD + layout.event_at()..total - TAIL];
+        let Some(code) = EventCode::new(u16::from_le_bytes([event[20], event[21]])) else {
+            return Ok(false);
         };
-        if !layout.counted
-            && old::count_params(code, &block[start..end], &mut self.counted).is_none()
-        {
+        if !layout.counted && old::count_params(code, event, &mut self.counted).is_none() {
             return Err(CaptureError::damaged(
-                offset + start as u64,
+                self.input.offset() + (HEAD + layout.event_at()) as u64,
                 format!(
                     "parameters that fill an event of type {} exactly",
                     code.info().id
@@ -185,17 +202,7 @@ impl<R: Read> Reader<R> {
                 "lengths that do not",
             ));
         }
-        Ok(Some(Place {
-            layout,
-            start,
-            end,
-            cpu: u16::from_le_bytes([block[HEAD], block[HEAD + 1]]),
-            flags: if layout.flags {
-                u32_at(block, HEAD + 2)
-            } else {
-                0
-            },
-        }))
+        Ok(true)
     }
 
     /// Reads a section header and all blocks up to the first event.
@@ -207,7 +214,7 @@ impl<R: Read> Reader<R> {
             if !self.input.fill(HEAD)? {
                 if self.input.have().is_empty() {
                     let offset = self.input.offset();
-                    return Err(CaptureError::NoEvents { offset });
+                    return Err(CaptureError::from(Fault::NoEvents { offset }));
                 }
                 self.input.require(HEAD, "the head of a block")?;
             }
@@ -245,7 +252,7 @@ impl<R: Read> Reader<R> {
         if !have.starts_with(&blocks::code::SECTION.to_le_bytes()) {
             let found = &have[..have.len().min(8)];
             return Err(if offset == 0 {
-                CaptureError::NotCapture { found: hex(found) }
+                CaptureError::from(Fault::NotCapture { found: hex(found) })
             } else {
                 CaptureError::damaged(offset, "an event or a section header", hex(found))
             });
@@ -258,18 +265,18 @@ impl<R: Read> Reader<R> {
         let magic = u32_at(have, HEAD);
         let major = u16::from_le_bytes([have[HEAD + 4], have[HEAD + 5]]);
         if magic != blocks::MAGIC {
-            return Err(CaptureError::Foreign {
+            return Err(CaptureError::from(Fault::Foreign {
                 offset: offset + HEAD as u64,
                 expected: "the byte order mark 4d 3c 2b 1a of a little endian machine",
                 found: hex(&have[HEAD..HEAD + 4]),
-            });
+            }));
         }
         if major > blocks::MAJOR {
-            return Err(CaptureError::Foreign {
+            return Err(CaptureError::from(Fault::Foreign {
                 offset: offset + HEAD as u64 + 4,
                 expected: "format version 1",
                 found: format!("version {major}"),
-            });
+            }));
         }
         if (total as usize) < NEED + TAIL {
             return Err(CaptureError::damaged(
@@ -296,11 +303,13 @@ enum Found {
     Event(Place),
     /// A block of another kind, not consumed.
     Other,
+    End,
 }
 
 /// Where in the bytes at hand an event lies.
 struct Place {
-    layout: EventLayout,
+    /// Whether it lies there; else it was rewritten.
+    counted: bool,
     start: usize,
     end: usize,
     cpu: u16,
@@ -314,16 +323,6 @@ fn head(bytes: &[u8]) -> (u32, u32) {
 #[inline]
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-#[inline]
-fn check_tail(block: &[u8], offset: u64) -> Result<(), CaptureError> {
-    let at = block.len() - TAIL;
-    let tail = u32_at(block, at);
-    if tail as usize == block.len() {
-        return Ok(());
-    }
-    Err(wrong_tail(offset + at as u64, block.len() as u32, tail))
 }
 
 #[cold]

@@ -15,6 +15,7 @@ impl EventCode {
     }
 
     /// The event of that number, if there is one.
+    #[inline]
     pub fn new(code: u16) -> Option<EventCode> {
         (usize::from(code) < Self::COUNT).then_some(EventCode(code))
     }
@@ -30,6 +31,7 @@ impl EventCode {
     }
 
     /// What is known of the event.
+    #[inline]
     pub fn info(self) -> &'static EventInfo {
         &EVENTS[self.index()]
     }
@@ -205,6 +207,7 @@ impl SyscallCode {
     }
 
     /// What is known of the call.
+    #[inline]
     pub fn info(self) -> &'static Syscall {
         &SYSCALLS[usize::from(self.0)]
     }

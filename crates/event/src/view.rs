@@ -34,55 +34,25 @@ pub enum Malformed {
 /// A view of one event, borrowed from a ring or from a block of a capture. Bounds are checked when it is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    time_ns: u64,
-    thread: i64,
+    /// The whole event: header, lengths, parameters.
+    bytes: &'a [u8],
     code: EventCode,
     count: u16,
     large: bool,
-    lengths: &'a [u8],
-    data: &'a [u8],
-    bytes: &'a [u8],
 }
 
 impl<'a> Event<'a> {
     /// Looks at bytes that start with an event; what follows it is ignored.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Event<'a>, Malformed> {
-        let short = |need| Malformed::Short {
-            have: bytes.len(),
-            need,
-        };
-        let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(short(HEADER_BYTES))?;
-        let [
-            t0,
-            t1,
-            t2,
-            t3,
-            t4,
-            t5,
-            t6,
-            t7,
-            i0,
-            i1,
-            i2,
-            i3,
-            i4,
-            i5,
-            i6,
-            i7,
-            l0,
-            l1,
-            l2,
-            l3,
-            c0,
-            c1,
-            n0,
-            n1,
-            n2,
-            n3,
-        ] = *header;
-        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-        let code = u16::from_le_bytes([c0, c1]);
-        let count = u32::from_le_bytes([n0, n1, n2, n3]);
+        let have = bytes.len();
+        let short = |need| Malformed::Short { have, need };
+        if have < HEADER_BYTES {
+            return Err(short(HEADER_BYTES));
+        }
+        let length = u32_at(bytes, LENGTH_AT) as usize;
+        let code = u16_at(bytes, CODE_AT);
+        let count = u32_at(bytes, COUNT_AT);
         let code = EventCode::new(code).ok_or(Malformed::UnknownCode(code))?;
         let info = code.info();
         if count as usize > info.params.len() {
@@ -92,51 +62,47 @@ impl<'a> Event<'a> {
                 max: info.params.len(),
             });
         }
-        let bytes = bytes.get(..length).ok_or(short(length))?;
-        let large = info.flags.any(EventFlags::LARGE_PAYLOAD);
-        let lengths_bytes = count as usize * if large { 4 } else { 2 };
-        let rest = bytes.get(HEADER_BYTES..).ok_or(short(HEADER_BYTES))?;
-        let (lengths, data) = rest
-            .split_at_checked(lengths_bytes)
-            .ok_or(short(HEADER_BYTES + lengths_bytes))?;
         let event = Event {
-            time_ns: u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
-            thread: i64::from_le_bytes([i0, i1, i2, i3, i4, i5, i6, i7]),
+            bytes: bytes.get(..length).ok_or(short(length))?,
             code,
             count: count as u16,
-            large,
-            lengths,
-            data,
-            bytes,
+            large: info.flags.any(EventFlags::LARGE_PAYLOAD),
         };
-        let needed: usize = (0..event.len()).map(|index| event.length(index)).sum();
-        if needed > data.len() {
-            return Err(short(HEADER_BYTES + lengths_bytes + needed));
+        let needed = event.data_at();
+        let lengths = bytes.get(HEADER_BYTES..needed).ok_or(short(needed))?;
+        let needed = needed + sum(lengths, event.large);
+        if needed > length {
+            return Err(short(needed));
         }
         Ok(event)
     }
 
     /// When it happened: nanoseconds since 1970.
+    #[inline]
     pub fn time_ns(&self) -> u64 {
-        self.time_ns
+        u64_at(self.bytes, TIME_AT)
     }
 
     /// The thread it happened in.
+    #[inline]
     pub fn thread(&self) -> i64 {
-        self.thread
+        u64_at(self.bytes, THREAD_AT) as i64
     }
 
     /// Which event it is.
+    #[inline]
     pub fn code(&self) -> EventCode {
         self.code
     }
 
     /// What the schema says of it.
+    #[inline]
     pub fn info(&self) -> &'static EventInfo {
         self.code.info()
     }
 
     /// How many parameters it has: at most as many as the schema says.
+    #[inline]
     pub fn len(&self) -> usize {
         usize::from(self.count)
     }
@@ -147,21 +113,27 @@ impl<'a> Event<'a> {
     }
 
     /// The whole event, header included.
+    #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// The bytes of a parameter; `None` when there is no such parameter or it is empty, which means absent.
+    #[inline]
     pub fn param(&self, index: usize) -> Option<&'a [u8]> {
         if index >= self.len() {
             return None;
         }
-        let start: usize = (0..index).map(|before| self.length(before)).sum();
-        let length = self.length(index);
+        let (before, rest) = self
+            .bytes
+            .get(HEADER_BYTES..)?
+            .split_at_checked(index * self.width())?;
+        let start = self.data_at() + sum(before, self.large);
+        let length = sum(rest.get(..self.width())?, self.large);
         if length == 0 {
             None
         } else {
-            self.data.get(start..start + length)
+            self.bytes.get(start..start + length)
         }
     }
 
@@ -211,19 +183,50 @@ impl<'a> Event<'a> {
             .position(|param| param.name == name)
     }
 
-    fn length(&self, index: usize) -> usize {
-        if self.large {
-            let at = self
-                .lengths
-                .get(index * 4..)
-                .and_then(|rest| rest.first_chunk());
-            at.map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
-        } else {
-            let at = self
-                .lengths
-                .get(index * 2..)
-                .and_then(|rest| rest.first_chunk());
-            at.map_or(0, |bytes| usize::from(u16::from_le_bytes(*bytes)))
-        }
+    /// The bytes of one length.
+    fn width(&self) -> usize {
+        if self.large { 4 } else { 2 }
     }
+
+    /// Where the parameters begin.
+    fn data_at(&self) -> usize {
+        HEADER_BYTES + self.len() * self.width()
+    }
+}
+
+const TIME_AT: usize = 0;
+const THREAD_AT: usize = 8;
+const LENGTH_AT: usize = 16;
+const CODE_AT: usize = 20;
+const COUNT_AT: usize = 22;
+
+/// What the lengths add up to.
+#[inline]
+fn sum(lengths: &[u8], large: bool) -> usize {
+    if large {
+        let lengths = lengths.chunks_exact(4);
+        lengths.map(|length| u32_at(length, 0) as usize).sum()
+    } else {
+        let lengths = lengths.chunks_exact(2);
+        lengths.map(|length| usize::from(u16_at(length, 0))).sum()
+    }
+}
+
+/// The number at that place; 0 beyond the end, where nobody looks.
+#[inline]
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+#[inline]
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+#[inline]
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u16::from_le_bytes(*bytes))
 }
