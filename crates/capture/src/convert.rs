@@ -43,7 +43,17 @@ pub enum ConvertError {
 pub struct Converter {
     kept: HashMap<i64, Vec<u8>, FxBuildHasher>,
     kept_bytes: usize,
-    out: Vec<u8>,
+}
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Converted {
+    /// It was today's already.
+    Same,
+    /// It was made anew.
+    Anew(Vec<u8>),
+    /// It has no counterpart today.
+    Dropped,
 }
 
 enum Action {
@@ -84,60 +94,41 @@ enum Step {
     Rule(&'static Rule),
 }
 
-/// Whether the event is of today's version, and so needs no converter.
+/// Whether an event with that many parameters is of today's version, and so needs no converter.
 #[inline]
-pub fn is_current(event: &Event<'_>) -> bool {
-    let info = event.info();
+pub fn is_current(code: EventCode, params: usize) -> bool {
+    let info = code.info();
     let managed = info.flags.any(EventFlags::CONVERTER_MANAGED);
     let old = EventFlags::UNUSED | EventFlags::OLD_VERSION;
-    !info.flags.any(old)
-        && (!managed || !event.code().is_enter() && event.len() == info.params.len())
+    !info.flags.any(old) && (!managed || !code.is_enter() && params == info.params.len())
 }
 
 impl Converter {
-    /// The event in today's version: itself where it is that already. `None`: it has no counterpart today.
-    pub fn convert<'a>(&'a mut self, event: Event<'a>) -> Result<Option<Event<'a>>, ConvertError> {
-        let first = match step(&event)? {
-            Step::Done => return Ok(Some(event)),
-            Step::Drop => return Ok(None),
-            Step::Rule(rule) => rule,
-        };
-        match first.action {
-            Action::Pass => return Ok(Some(event)),
-            Action::KeepAndPass => {
-                self.keep(&event);
-                return Ok(Some(event));
-            }
-            Action::Keep => {
-                self.keep(&event);
-                return Ok(None);
-            }
-            Action::Add(_) | Action::Become(..) => {}
-        }
-        let mut current = event.bytes().to_vec();
-        for _ in 0..STEPS_MAX {
-            let event = Event::parse(&current)?;
+    /// Makes an event today's.
+    pub fn convert(&mut self, event: Event<'_>) -> Result<Converted, ConvertError> {
+        let mut current = Vec::new();
+        for round in 0..STEPS_MAX {
+            let event = if round == 0 {
+                event
+            } else {
+                Event::parse(&current)?
+            };
             let rule = match step(&event)? {
-                Step::Done => {
-                    self.out = current;
-                    return Ok(Some(Event::parse(&self.out)?));
-                }
-                Step::Drop => return Ok(None),
+                Step::Done => return Ok(done(round, current)),
+                Step::Drop => return Ok(Converted::Dropped),
                 Step::Rule(rule) => rule,
             };
             let thread = event.thread();
             current = match rule.action {
                 Action::Keep => {
                     self.keep(&event);
-                    return Ok(None);
+                    return Ok(Converted::Dropped);
                 }
-                Action::Pass | Action::KeepAndPass => {
-                    if let Action::KeepAndPass = rule.action {
-                        self.keep(&event);
-                    }
-                    self.out = current;
-                    return Ok(Some(Event::parse(&self.out)?));
+                Action::KeepAndPass => {
+                    self.keep(&event);
+                    return Ok(done(round, current));
                 }
+                Action::Pass => return Ok(done(round, current)),
                 Action::Add(sources) => {
                     let old: Vec<Source> = (0..event.len() as u8).map(Source::Old).collect();
                     self.build(&event, event.code(), &old, sources)
@@ -222,9 +213,17 @@ impl Converter {
     }
 }
 
+fn done(rounds: usize, current: Vec<u8>) -> Converted {
+    if rounds == 0 {
+        Converted::Same
+    } else {
+        Converted::Anew(current)
+    }
+}
+
 fn step(event: &Event<'_>) -> Result<Step, ConvertError> {
     let (info, code) = (event.info(), event.code());
-    if is_current(event) {
+    if is_current(code, event.len()) {
         return Ok(Step::Done);
     }
     if info.flags.any(EventFlags::UNUSED) || !info.flags.any(EventFlags::CONVERTER_MANAGED) {

@@ -15,8 +15,7 @@
 //!     match reader.next_event()? {
 //!         Next::Event(captured) => _ = state.apply(&captured.event),
 //!         Next::Section(fresh) => state = *fresh,
-//!         Next::Dropped => {}
-//!         Next::End => break,
+//! //!         Next::End => break,
 //!     }
 //! }
 //! # Ok::<(), falco_capture::CaptureError>(())
@@ -33,4 +32,4 @@ mod reader;
 mod tables;
 
 pub use error::{CaptureError, Fault};
-pub use reader::{Captured, Next, Reader};
+pub use reader::{Captured, Next, Reader, Step};

@@ -7,7 +7,7 @@ use falco_state::State;
 
 use crate::{
     blocks::{self, Block, EventLayout, FRAME, HEAD, TAIL},
-    convert::{self, Converter},
+    convert::{self, Converted, Converter},
     error::{CaptureError, Fault},
     input::Input,
     old::{self, OLD_HEADER},
@@ -20,8 +20,11 @@ pub struct Reader<R = File> {
     converter: Converter,
     /// The bytes of the block that was lent out last.
     lent: usize,
-    /// An event of the first version, with the number of its parameters added.
-    counted: Vec<u8>,
+    /// An event that is not delivered as it lies in its block: the number of its parameters was added, or it was converted.
+    made: Vec<u8>,
+    /// The event that was come upon last.
+    place: Place,
+    dropped: u64,
     ended: bool,
 }
 
@@ -30,8 +33,17 @@ pub struct Reader<R = File> {
 pub enum Next<'a> {
     /// An event.
     Event(Captured<'a>),
-    /// An event of an older schema that has no place in today's (most enter events, whose parameters go to their exit events).
-    Dropped,
+    /// Another capture begins in the same file; what was known is to be forgotten.
+    Section(Box<State>),
+    /// Nothing.
+    End,
+}
+
+/// What [`Reader::advance`] came upon.
+#[derive(Debug)]
+pub enum Step {
+    /// An event: [`Reader::event`] lends it.
+    Event,
     /// Another capture begins in the same file; what was known is to be forgotten.
     Section(Box<State>),
     /// Nothing.
@@ -65,7 +77,9 @@ impl<R: Read> Reader<R> {
             input: Input::open(source)?,
             converter: Converter::default(),
             lent: 0,
-            counted: Vec::new(),
+            made: Vec::new(),
+            place: Place::default(),
+            dropped: 0,
             ended: false,
         };
         let state = reader.section()?;
@@ -77,52 +91,91 @@ impl<R: Read> Reader<R> {
         self.input.offset() + self.lent as u64
     }
 
-    /// The next event, borrowed until the call after. After an error, and after the end, there is only the end.
+    /// How many events had no place in today's schema: most entries into calls, whose parameters go to the ends of the calls.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The next event, lent until the call after. After an error, and after the end, there is only the end.
+    #[inline]
     pub fn next_event(&mut self) -> Result<Next<'_>, CaptureError> {
+        match self.advance()? {
+            Step::Event => self.event().map(Next::Event),
+            Step::Section(state) => Ok(Next::Section(state)),
+            Step::End => Ok(Next::End),
+        }
+    }
+
+    /// Goes to the next event. With [`Reader::event`] it is [`Reader::next_event`] in two steps, for who cannot borrow yet.
+    #[inline]
+    pub fn advance(&mut self) -> Result<Step, CaptureError> {
         if self.ended {
-            return Ok(Next::End);
+            return Ok(Step::End);
         }
         // No path through an error needs to think of it: it is taken back where the capture goes on.
         self.ended = true;
-        let place = match self.find_event()? {
-            Found::Event(place) => place,
-            Found::Other => {
-                let state = self.section()?;
-                self.ended = false;
-                return Ok(Next::Section(Box::new(state)));
-            }
-            Found::End => return Ok(Next::End),
-        };
-        let bytes = if place.counted {
-            &self.input.have()[place.start..place.end]
-        } else {
-            &self.counted[..]
-        };
-        let offset = self.input.offset() + place.start as u64;
-        let mut event = match Event::parse(bytes) {
-            Ok(event) => event,
-            Err(cause) => return Err(malformed(offset, cause)),
-        };
-        if !convert::is_current(&event) {
-            match self.converter.convert(event) {
-                Ok(Some(converted)) => event = converted,
-                Ok(None) => {
+        loop {
+            match self.find_event()? {
+                Found::Event(place) => self.place = place,
+                Found::Other => {
+                    let state = self.section()?;
                     self.ended = false;
-                    return Ok(Next::Dropped);
+                    return Ok(Step::Section(Box::new(state)));
                 }
-                Err(cause) => {
-                    let expected = "an event that can be converted to today's schema";
-                    let found = cause.to_string();
-                    return Err(CaptureError::damaged(offset, expected, found));
-                }
+                Found::End => return Ok(Step::End),
+            }
+            if self.is_current() || self.convert()? {
+                self.ended = false;
+                return Ok(Step::Event);
+            }
+            self.dropped += 1;
+        }
+    }
+
+    /// The event that [`Reader::advance`] came upon.
+    #[inline]
+    pub fn event(&mut self) -> Result<Captured<'_>, CaptureError> {
+        match Event::parse(self.place.bytes(&self.input, &self.made)) {
+            Ok(event) => Ok(Captured {
+                event,
+                cpu: self.place.cpu,
+                flags: self.place.flags,
+            }),
+            Err(cause) => {
+                let error = malformed(self.place.offset(&self.input), cause);
+                self.ended = true;
+                Err(error)
             }
         }
-        self.ended = false;
-        Ok(Next::Event(Captured {
-            event,
-            cpu: place.cpu,
-            flags: place.flags,
-        }))
+    }
+
+    /// Whether the event is of today's version. The header was checked, the rest of it not yet.
+    #[inline]
+    fn is_current(&self) -> bool {
+        let bytes = self.place.bytes(&self.input, &self.made);
+        let code = EventCode::new(u16::from_le_bytes([bytes[20], bytes[21]]));
+        code.is_some_and(|code| convert::is_current(code, u32_at(bytes, 22) as usize))
+    }
+
+    /// Makes today's event of it; false when there is none.
+    #[cold]
+    fn convert(&mut self) -> Result<bool, CaptureError> {
+        let offset = self.place.offset(&self.input);
+        let bytes = self.place.bytes(&self.input, &self.made);
+        let event = Event::parse(bytes).map_err(|cause| malformed(offset, cause))?;
+        match self.converter.convert(event) {
+            Ok(Converted::Same) => Ok(true),
+            Ok(Converted::Anew(made)) => {
+                self.made = made;
+                self.place.is_made = true;
+                Ok(true)
+            }
+            Ok(Converted::Dropped) => Ok(false),
+            Err(cause) => {
+                let expected = "an event that can be converted to today's schema";
+                Err(CaptureError::damaged(offset, expected, cause.to_string()))
+            }
+        }
     }
 
     /// Brings the next event of a known code to hand.
@@ -148,7 +201,7 @@ impl<R: Read> Reader<R> {
             if known {
                 let block = self.input.have();
                 return Ok(Found::Event(Place {
-                    counted: layout.counted,
+                    is_made: !layout.counted,
                     start,
                     end,
                     cpu: u16::from_le_bytes([block[HEAD], block[HEAD + 1]]),
@@ -192,7 +245,7 @@ impl<R: Read> Reader<R> {
         let Some(code) = EventCode::new(u16::from_le_bytes([event[20], event[21]])) else {
             return Ok(false);
         };
-        if !layout.counted && old::count_params(code, event, &mut self.counted).is_none() {
+        if !layout.counted && old::count_params(code, event, &mut self.made).is_none() {
             return Err(CaptureError::damaged(
                 self.input.offset() + (HEAD + layout.event_at()) as u64,
                 format!(
@@ -307,13 +360,29 @@ enum Found {
 }
 
 /// Where in the bytes at hand an event lies.
+#[derive(Clone, Copy, Default)]
 struct Place {
-    /// Whether it lies there; else it was rewritten.
-    counted: bool,
+    /// Whether it lies apart, in `made`.
+    is_made: bool,
     start: usize,
     end: usize,
     cpu: u16,
     flags: u32,
+}
+
+impl Place {
+    #[inline]
+    fn bytes<'a, R: Read>(&self, input: &'a Input<R>, made: &'a [u8]) -> &'a [u8] {
+        if self.is_made {
+            made
+        } else {
+            &input.have()[self.start..self.end]
+        }
+    }
+
+    fn offset<R: Read>(&self, input: &Input<R>) -> u64 {
+        input.offset() + self.start as u64
+    }
 }
 
 fn head(bytes: &[u8]) -> (u32, u32) {

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use falco_capture::convert::Converter;
+use falco_capture::convert::{Converted, Converter};
 use falco_event::Event;
 use serde_json::Value;
 
@@ -32,8 +32,9 @@ fn recorded_sequences_come_out_as_upstream() {
             let input = bytes(&step["in"]["raw"]);
             let event = Event::parse(&input).unwrap();
             let got = match converter.convert(event) {
-                Ok(Some(out)) => ("pass", Some(out.bytes().to_vec())),
-                Ok(None) => ("drop", None),
+                Ok(Converted::Same) => ("pass", Some(input.clone())),
+                Ok(Converted::Anew(out)) => ("pass", Some(out)),
+                Ok(Converted::Dropped) => ("drop", None),
                 Err(_) => ("error", None),
             };
             let want = (

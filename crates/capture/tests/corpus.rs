@@ -24,13 +24,12 @@ fn shared(path: &str) -> Option<PathBuf> {
 /// Events delivered, events dropped by the converter, threads in the tables.
 fn count(path: &PathBuf) -> (Vec<EventCode>, u64, usize) {
     let (mut reader, state) = Reader::open(path).unwrap();
-    let (mut delivered, mut dropped) = (Vec::new(), 0);
+    let mut delivered = Vec::new();
     loop {
         match reader.next_event().unwrap() {
             Next::Event(captured) => delivered.push(captured.event.code()),
-            Next::Dropped => dropped += 1,
             Next::Section(_) => panic!("one section only"),
-            Next::End => return (delivered, dropped, state.threads.iter().count()),
+            Next::End => return (delivered, reader.dropped(), state.threads.iter().count()),
         }
     }
 }
