@@ -15,7 +15,7 @@
 //!     match reader.next_event()? {
 //!         Next::Event(captured) => _ = state.apply(&captured.event),
 //!         Next::Section(fresh) => state = *fresh,
-//! //!         Next::End => break,
+//!         Next::End => break,
 //!     }
 //! }
 //! # Ok::<(), falco_capture::CaptureError>(())
