@@ -153,7 +153,7 @@ impl<R: Read> Reader<R> {
     #[inline]
     fn is_current(&self) -> bool {
         let bytes = self.place.bytes(&self.input, &self.made);
-        let code = EventCode::new(u16::from_le_bytes([bytes[20], bytes[21]]));
+        let code = EventCode::new(u16_at(bytes, 20));
         code.is_some_and(|code| convert::is_current(code, u32_at(bytes, 22) as usize))
     }
 
@@ -191,7 +191,7 @@ impl<R: Read> Reader<R> {
                 self.input.require(HEAD, "the head of a block")?;
             }
             let (code, total) = head(self.input.have());
-            let Block::Event(layout) = Block::of(code) else {
+            let Some(layout) = EventLayout::of(code) else {
                 return Ok(Found::Other);
             };
             let total = total as usize;
@@ -204,7 +204,7 @@ impl<R: Read> Reader<R> {
                     is_made: !layout.counted,
                     start,
                     end,
-                    cpu: u16::from_le_bytes([block[HEAD], block[HEAD + 1]]),
+                    cpu: u16_at(block, HEAD),
                     flags: if layout.flags {
                         u32_at(block, HEAD + 2)
                     } else {
@@ -242,7 +242,7 @@ impl<R: Read> Reader<R> {
             return Err(wrong_tail(offset, total as u32, tail));
         }
         let event = &block[HEAD + layout.event_at()..total - TAIL];
-        let Some(code) = EventCode::new(u16::from_le_bytes([event[20], event[21]])) else {
+        let Some(code) = EventCode::new(u16_at(event, 20)) else {
             return Ok(false);
         };
         if !layout.counted && old::count_params(code, event, &mut self.made).is_none() {
@@ -316,7 +316,7 @@ impl<R: Read> Reader<R> {
         let have = self.input.have();
         let (_, total) = head(have);
         let magic = u32_at(have, HEAD);
-        let major = u16::from_le_bytes([have[HEAD + 4], have[HEAD + 5]]);
+        let major = u16_at(have, HEAD + 4);
         if magic != blocks::MAGIC {
             return Err(CaptureError::from(Fault::Foreign {
                 offset: offset + HEAD as u64,
@@ -385,13 +385,23 @@ impl Place {
     }
 }
 
+/// Type and length of the block that begins there.
+#[inline]
 fn head(bytes: &[u8]) -> (u32, u32) {
     (u32_at(bytes, 0), u32_at(bytes, 4))
 }
 
+/// The number at that place, which was checked to be there.
 #[inline]
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+#[inline]
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u16::from_le_bytes(*bytes))
 }
 
 #[cold]
