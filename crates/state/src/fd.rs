@@ -144,30 +144,83 @@ pub enum Layer {
     Lower,
 }
 
-/// The descriptors of a process, by number.
+/// The most descriptors that are kept of one process.
+pub const FDS_MAX: usize = 4096;
+
+/// The descriptors of a process, by number. A child shares the table of its parent until one of them changes it.
 #[derive(Clone, Debug, Default)]
 pub struct FdTable {
-    fds: HashMap<i64, Fd, FxBuildHasher>,
+    fds: Option<Rc<HashMap<i64, Fd, FxBuildHasher>>>,
 }
 
 impl FdTable {
     /// The descriptor of that number.
     pub fn get(&self, number: i64) -> Option<&Fd> {
-        self.fds.get(&number)
+        self.fds.as_ref()?.get(&number)
     }
 
-    /// Adds or replaces a descriptor.
-    pub fn insert(&mut self, number: i64, fd: Fd) {
-        self.fds.insert(number, fd);
+    /// The descriptor of that number, to be changed.
+    pub(crate) fn get_mut(&mut self, number: i64) -> Option<&mut Fd> {
+        let fds = self.fds.as_mut()?;
+        if !fds.contains_key(&number) {
+            return None;
+        }
+        Rc::make_mut(fds).get_mut(&number)
+    }
+
+    /// Adds or replaces a descriptor. False when there is no room for it, or its number is none.
+    pub fn insert(&mut self, number: i64, fd: Fd) -> bool {
+        let fds = self.fds.get_or_insert_default();
+        if number < 0 || (fds.len() >= FDS_MAX && !fds.contains_key(&number)) {
+            return false;
+        }
+        Rc::make_mut(fds).insert(number, fd);
+        true
+    }
+
+    /// Takes a descriptor out. False when it was not there.
+    pub(crate) fn remove(&mut self, number: i64) -> bool {
+        match &mut self.fds {
+            Some(fds) if fds.contains_key(&number) => {
+                Rc::make_mut(fds).remove(&number);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes out what the test says, and how many that were.
+    pub(crate) fn remove_if(&mut self, test: impl Fn(i64, &Fd) -> bool) -> usize {
+        match &mut self.fds {
+            Some(fds) if fds.iter().any(|(number, fd)| test(*number, fd)) => {
+                let before = fds.len();
+                let fds = Rc::make_mut(fds);
+                fds.retain(|number, fd| !test(*number, fd));
+                before - fds.len()
+            }
+            _ => 0,
+        }
+    }
+
+    /// All descriptors to be changed, in no order.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (i64, &mut Fd)> {
+        let fds = self.fds.as_mut().map(|fds| Rc::make_mut(fds).iter_mut());
+        fds.into_iter().flatten().map(|(number, fd)| (*number, fd))
+    }
+
+    /// All descriptors, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, &Fd)> {
+        let fds = self.fds.as_ref().map(|fds| fds.iter());
+        fds.into_iter().flatten().map(|(number, fd)| (*number, fd))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.fds.len()
+        self.fds.as_ref().map_or(0, |fds| fds.len())
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.fds.is_empty()
+        self.len() == 0
     }
 }

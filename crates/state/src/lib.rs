@@ -1,21 +1,53 @@
 //! What events change and fields ask: threads and processes, their descriptors, users and groups.
 //!
 //! [`State::apply`] takes one event after the other; between two of them everything an event destroyed is still there to be read.
-//! One writer, no locks, no clock: time comes from the events. `/proc` is read in one small module only, at start and for threads
-//! that were missed.
+//! One writer, no locks, no clock: time comes from the events. `/proc` is read in one small module only ([`procfs`]), at start and for
+//! threads that were missed.
+//!
+//! The crate does not decide which events happen and shows nothing: names of fields, texts for people, filters are somebody else's.
+//!
+//! ```
+//! use falco_event::{Builder, Event, codes};
+//! use falco_state::{State, Thread};
+//!
+//! let mut state = State::default();
+//! state.add_thread(Thread { tid: 7, pid: 7, ptid: 1, cwd: (*b"/root/").into(), ..Thread::default() });
+//! state.settle();
+//!
+//! let open = Builder::new(codes::SYSCALL_OPEN_X, 1_000, 7);
+//! let bytes = open.i64(3).str(b"../etc/passwd").u32(1).u32(0).u32(5).u64(77).finish();
+//! let subject = state.apply(&Event::parse(&bytes).unwrap());
+//!
+//! let thread = state.threads.get(subject.thread.unwrap()).unwrap();
+//! let fd = state.threads.fds(thread).unwrap().get(subject.fd.unwrap()).unwrap();
+//! assert_eq!(&fd.name[..], b"/etc/passwd");
+//! ```
 #![forbid(unsafe_code)]
 
+mod apply;
+mod counters;
+mod events;
 mod fd;
+mod names;
 mod net;
+pub mod path;
+mod purge;
+mod settle;
 mod thread;
+mod threads;
 mod users;
+mod wire;
 
-pub use fd::{Ends, Fd, FdKind, FdTable, Layer, Proto, Role, Tuple};
+pub use counters::Counters;
+pub use fd::{Ends, FDS_MAX, Fd, FdKind, FdTable, Layer, Proto, Role, Tuple};
+pub use names::{write_end, write_ip};
 pub use net::{Interface, Interfaces};
-pub use thread::{Image, Thread, ThreadIx, Threads};
+pub use purge::Limits;
+pub use thread::{Image, Thread};
+pub use threads::{ThreadIx, Threads};
 pub use users::{Group, User, Users};
 
-use falco_event::Event;
+use std::rc::Rc;
 
 /// All that is known of the machine.
 #[derive(Debug, Default)]
@@ -28,6 +60,19 @@ pub struct State {
     pub interfaces: Interfaces,
     /// When the host started, nanoseconds since 1970; 0 in replay, as upstream has it.
     pub boot_ns: u64,
+    /// Where the host's files are seen from here; empty when at `/`.
+    pub host_root: Box<[u8]>,
+    /// How much is kept.
+    pub limits: Limits,
+    /// What happened so far.
+    pub counters: Counters,
+    /// What the event before left to be forgotten.
+    leaving: apply::Leaving,
+    /// Threads that ended a moment ago.
+    gone: events::Gone,
+    /// The ports that somebody listened on when we started.
+    listening: settle::Ports,
+    scratch: Scratch,
 }
 
 /// What an event is about, once the state has taken it in.
@@ -44,29 +89,13 @@ pub struct Subject {
     pub hidden: bool,
 }
 
-impl State {
-    /// Takes in a thread that was there before the first event. The interfaces come first, then the threads, then the descriptors, then
-    /// [`State::settle`].
-    pub fn add_thread(&mut self, thread: Thread) {
-        self.threads.insert(thread);
-    }
-
-    /// Takes in a descriptor that was there before the first event. Sockets need no name and no role: [`State::settle`] gives them.
-    /// Ignored when there is no such thread.
-    pub fn add_fd(&mut self, tid: i64, number: i64, fd: Fd) {
-        if let Some(ix) = self.threads.find(tid) {
-            self.threads.insert_fd(ix, number, fd);
-        }
-    }
-
-    /// Links the threads that were added: groups, parents, roles of sockets.
-    pub fn settle(&mut self) {}
-
-    /// Forgets what the event before destroyed, then takes in this one.
-    pub fn apply(&mut self, event: &Event<'_>) -> Subject {
-        Subject {
-            thread: self.threads.find(event.thread()),
-            ..Subject::default()
-        }
-    }
+/// Buffers that are used again.
+#[derive(Debug, Default)]
+struct Scratch {
+    path: Vec<u8>,
+    text: Vec<u8>,
+    /// Buffers for the entries into calls.
+    spare: Vec<Vec<u8>>,
+    /// What stands for a program that nobody knows.
+    unknown: Option<Rc<Image>>,
 }

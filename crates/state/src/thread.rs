@@ -1,15 +1,8 @@
-//! Threads, and the table of them.
+//! A thread.
 
 use std::rc::Rc;
 
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
-
-use crate::fd::{Fd, FdTable};
-
-/// The place of a thread in the table. Stays valid until the event after the one that ended the thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ThreadIx(pub(crate) u32);
+use crate::{fd::FdTable, wire::clone};
 
 /// What a process runs: replaced as a whole by exec, shared between parent and child until then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,90 +161,11 @@ impl Thread {
 
     /// Whether it lives in a pid namespace of its own.
     pub fn in_pid_namespace(&self) -> bool {
-        self.tid != self.vtid && self.vtid >= 0
-    }
-}
-
-/// The table of threads, by thread id.
-#[derive(Debug, Default)]
-pub struct Threads {
-    places: HashMap<i64, ThreadIx, FxBuildHasher>,
-    slots: Vec<Option<Thread>>,
-    free: Vec<ThreadIx>,
-}
-
-impl Threads {
-    /// The place of a thread.
-    pub fn find(&self, tid: i64) -> Option<ThreadIx> {
-        self.places.get(&tid).copied()
+        self.flags & clone::CHILD_IN_PIDNS != 0 || (self.tid != self.vtid && self.vtid >= 0)
     }
 
-    /// The thread at a place.
-    pub fn get(&self, ix: ThreadIx) -> Option<&Thread> {
-        self.slots.get(ix.0 as usize)?.as_ref()
-    }
-
-    /// The thread of that id.
-    pub fn by_tid(&self, tid: i64) -> Option<&Thread> {
-        self.get(self.find(tid)?)
-    }
-
-    /// Adds a thread, or replaces the one with its id.
-    pub fn insert(&mut self, thread: Thread) -> ThreadIx {
-        if let Some(ix) = self.find(thread.tid) {
-            self.slots[ix.0 as usize] = Some(thread);
-            return ix;
-        }
-        let ix = self.free.pop().unwrap_or(ThreadIx(self.slots.len() as u32));
-        self.places.insert(thread.tid, ix);
-        if ix.0 as usize == self.slots.len() {
-            self.slots.push(Some(thread));
-        } else {
-            self.slots[ix.0 as usize] = Some(thread);
-        }
-        ix
-    }
-
-    /// The main thread of a thread's process; itself if it is that.
-    pub fn main<'a>(&'a self, thread: &'a Thread) -> Option<&'a Thread> {
-        if thread.is_main() {
-            Some(thread)
-        } else {
-            self.by_tid(thread.pid)
-        }
-    }
-
-    /// The parent: the process whose id the main thread has as `ptid`.
-    pub fn parent(&self, thread: &Thread) -> Option<&Thread> {
-        self.by_tid(self.main(thread)?.ptid)
-    }
-
-    /// The ancestors of a thread's process, parent first; ends at loops.
-    pub fn ancestors<'a>(&'a self, thread: &'a Thread) -> impl Iterator<Item = &'a Thread> {
-        let mut next = self.parent(thread);
-        let mut left = self.places.len();
-        std::iter::from_fn(move || {
-            let now = next?;
-            left = left.checked_sub(1)?;
-            next = self.by_tid(now.ptid);
-            Some(now)
-        })
-    }
-
-    /// The descriptors a thread uses.
-    pub fn fds<'a>(&'a self, thread: &'a Thread) -> Option<&'a FdTable> {
-        self.main(thread).map(|main| &main.fds)
-    }
-
-    /// Gives a thread a descriptor.
-    pub(crate) fn insert_fd(&mut self, ix: ThreadIx, number: i64, fd: Fd) {
-        if let Some(Some(thread)) = self.slots.get_mut(ix.0 as usize) {
-            thread.fds.insert(number, fd);
-        }
-    }
-
-    /// All threads.
-    pub fn iter(&self) -> impl Iterator<Item = &Thread> {
-        self.slots.iter().flatten()
+    /// Whether it has ended and its entry stays only for the sake of others.
+    pub fn is_dead(&self) -> bool {
+        self.flags & clone::CLOSED != 0
     }
 }
