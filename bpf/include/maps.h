@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* All maps and all knobs. The knobs are set before loading, so the verifier prunes by them. */
+#pragma once
+
+#include "kernel.h"
+#include "schema.h"
+
+/* The knobs; the same struct is in crates/probe/src/load.rs. */
+struct config {
+	u64 boot_time_ns; /* added to the time since boot: nanoseconds since 1970 */
+	u32 own_pid;      /* the process whose calls are not reported: ours */
+	u32 snaplen;      /* how many bytes of data are reported */
+	u32 drop_failed;  /* whether calls that failed are left out */
+};
+const volatile struct config config SEC(".rodata.config");
+
+/* The largest event, and room behind it so that masked offsets stay inside whatever is appended. */
+#define EVENT_MAX 65536
+#define EVENT_MASK (EVENT_MAX - 1)
+#define PATH_MAX_BYTES 4096
+#define PATH_MASK (PATH_MAX_BYTES - 1)
+
+/* Where one CPU builds an event. */
+struct scratch {
+	u64 end;     /* where the next parameter goes */
+	u64 lengths; /* where its length goes */
+	u64 room;    /* how many bytes of data may still be appended, */
+	u64 total;   /* of how many there are; */
+	u32 path_at; /* where the path that is being walked begins so far; here, because the verifier keeps no account of memory */
+	u8 data[2 * EVENT_MAX];
+	u8 path[2 * PATH_MAX_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, struct scratch);
+	__uint(max_entries, 1); /* set to the number of CPUs */
+} scratches SEC(".maps");
+
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* set to the configured size */
+};
+
+/* By CPU; several may share one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, 1); /* set to the number of CPUs */
+	__array(values, struct ring);
+} rings SEC(".maps");
+
+/* Why events were lost: one counter a group of calls for a full ring, then the other causes. Same order as Stats in Rust. */
+enum drop_cause {
+	DROP_CLONE_FORK,
+	DROP_EXECVE,
+	DROP_CONNECT,
+	DROP_OPEN,
+	DROP_DIR_FILE,
+	DROP_OTHER,
+	DROP_CLOSE,
+	DROP_PROC_EXIT,
+	DROP_TOO_LARGE,
+	DROP_NO_SCRATCH,
+	DROP_CAUSES,
+};
+
+struct counters {
+	u64 events;
+	u64 dropped[DROP_CAUSES];
+	/* Parameters left empty because the memory they lie in was not there to be read. */
+	u64 unreadable;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, u32);
+	__type(value, struct counters);
+	__uint(max_entries, 1);
+} counters SEC(".maps");
+
+/* For the dispatcher: the program of each call, by its number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+	__uint(max_entries, 512);
+} handlers SEC(".maps");

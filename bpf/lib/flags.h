@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* From the kernel's bits to those on the wire. */
+#pragma once
+
+#include "../include/maps.h"
+
+#define MOVE(from, to) \
+	if (flags & (from)) \
+	out |= (to)
+
+static __always_inline u32 open_flags(u32 flags)
+{
+	u32 out = (flags & 3) == 1 ? F_FILE_FLAGS__O_WRONLY : (flags & 3) == 2 ? F_FILE_FLAGS__O_RDWR : F_FILE_FLAGS__O_RDONLY;
+
+	MOVE(0100, F_FILE_FLAGS__O_CREAT);
+	MOVE(0200, F_FILE_FLAGS__O_EXCL);
+	MOVE(01000, F_FILE_FLAGS__O_TRUNC);
+	MOVE(02000, F_FILE_FLAGS__O_APPEND);
+	MOVE(04000, F_FILE_FLAGS__O_NONBLOCK);
+	MOVE(010000, F_FILE_FLAGS__O_DSYNC);
+	MOVE(02000000, F_FILE_FLAGS__O_CLOEXEC);
+	/* O_SYNC holds O_DSYNC, and O_TMPFILE holds O_DIRECTORY: upstream reports the larger for either. */
+	MOVE(04010000, F_FILE_FLAGS__O_SYNC);
+#if defined(__TARGET_ARCH_arm64)
+	MOVE(0200000, F_FILE_FLAGS__O_DIRECT);
+	MOVE(0400000, F_FILE_FLAGS__O_LARGEFILE);
+	MOVE(040000, F_FILE_FLAGS__O_DIRECTORY);
+	MOVE(020040000, F_FILE_FLAGS__O_TMPFILE);
+#else
+	MOVE(040000, F_FILE_FLAGS__O_DIRECT);
+	MOVE(0100000, F_FILE_FLAGS__O_LARGEFILE);
+	MOVE(0200000, F_FILE_FLAGS__O_DIRECTORY);
+	MOVE(020200000, F_FILE_FLAGS__O_TMPFILE);
+#endif
+	return out;
+}
+
+/* The bits of permission are the same; they count only when a file may be made. */
+static __always_inline u32 open_mode(u32 flags, u32 mode)
+{
+	return flags & (0100 | 020000000) ? mode & 07777 : 0;
+}
+
+/* What socket, accept4, dup3, pipe2 and the makers of descriptors take beside their own bits. */
+static __always_inline u32 fd_flags(u32 flags)
+{
+	u32 out = 0;
+
+	MOVE(04000, F_FILE_FLAGS__O_NONBLOCK);
+	MOVE(02000000, F_FILE_FLAGS__O_CLOEXEC);
+	return out;
+}
+
+static __always_inline u32 clone_flags(u64 flags)
+{
+	u32 out = 0;
+
+	MOVE(0x100, F_CLONE_FLAGS__CLONE_VM);
+	MOVE(0x200, F_CLONE_FLAGS__CLONE_FS);
+	MOVE(0x400, F_CLONE_FLAGS__CLONE_FILES);
+	MOVE(0x800, F_CLONE_FLAGS__CLONE_SIGHAND);
+	MOVE(0x2000, F_CLONE_FLAGS__CLONE_PTRACE);
+	MOVE(0x4000, F_CLONE_FLAGS__CLONE_VFORK);
+	MOVE(0x8000, F_CLONE_FLAGS__CLONE_PARENT);
+	MOVE(0x10000, F_CLONE_FLAGS__CLONE_THREAD);
+	MOVE(0x20000, F_CLONE_FLAGS__CLONE_NEWNS);
+	MOVE(0x40000, F_CLONE_FLAGS__CLONE_SYSVSEM);
+	MOVE(0x80000, F_CLONE_FLAGS__CLONE_SETTLS);
+	MOVE(0x100000, F_CLONE_FLAGS__CLONE_PARENT_SETTID);
+	MOVE(0x200000, F_CLONE_FLAGS__CLONE_CHILD_CLEARTID);
+	MOVE(0x800000, F_CLONE_FLAGS__CLONE_UNTRACED);
+	MOVE(0x1000000, F_CLONE_FLAGS__CLONE_CHILD_SETTID);
+	MOVE(0x2000000, F_CLONE_FLAGS__CLONE_NEWCGROUP);
+	MOVE(0x4000000, F_CLONE_FLAGS__CLONE_NEWUTS);
+	MOVE(0x8000000, F_CLONE_FLAGS__CLONE_NEWIPC);
+	MOVE(0x10000000, F_CLONE_FLAGS__CLONE_NEWUSER);
+	MOVE(0x20000000, F_CLONE_FLAGS__CLONE_NEWPID);
+	MOVE(0x40000000, F_CLONE_FLAGS__CLONE_NEWNET);
+	MOVE(0x80000000, F_CLONE_FLAGS__CLONE_IO);
+	return out;
+}
+
+static __always_inline u32 resolve_flags(u64 flags)
+{
+	u32 out = 0;
+
+	MOVE(1, F_OPENAT2_FLAGS__RESOLVE_NO_XDEV);
+	MOVE(2, F_OPENAT2_FLAGS__RESOLVE_NO_MAGICLINKS);
+	MOVE(4, F_OPENAT2_FLAGS__RESOLVE_NO_SYMLINKS);
+	MOVE(8, F_OPENAT2_FLAGS__RESOLVE_BENEATH);
+	MOVE(16, F_OPENAT2_FLAGS__RESOLVE_IN_ROOT);
+	MOVE(32, F_OPENAT2_FLAGS__RESOLVE_CACHED);
+	return out;
+}
+
+/* The choices of fcntl, in the order of the kernel's numbers. */
+static __always_inline u8 fcntl_command(u32 command)
+{
+	switch (command) {
+	case 0: return F_FCNTL_COMMANDS__F_DUPFD;
+	case 1: return F_FCNTL_COMMANDS__F_GETFD;
+	case 2: return F_FCNTL_COMMANDS__F_SETFD;
+	case 3: return F_FCNTL_COMMANDS__F_GETFL;
+	case 4: return F_FCNTL_COMMANDS__F_SETFL;
+	case 5: return F_FCNTL_COMMANDS__F_GETLK;
+	case 6: return F_FCNTL_COMMANDS__F_SETLK;
+	case 7: return F_FCNTL_COMMANDS__F_SETLKW;
+	case 8: return F_FCNTL_COMMANDS__F_SETOWN;
+	case 9: return F_FCNTL_COMMANDS__F_GETOWN;
+	case 10: return F_FCNTL_COMMANDS__F_SETSIG;
+	case 11: return F_FCNTL_COMMANDS__F_GETSIG;
+	case 15: return F_FCNTL_COMMANDS__F_SETOWN_EX;
+	case 16: return F_FCNTL_COMMANDS__F_GETOWN_EX;
+	case 36: return F_FCNTL_COMMANDS__F_OFD_GETLK;
+	case 37: return F_FCNTL_COMMANDS__F_OFD_SETLK;
+	case 38: return F_FCNTL_COMMANDS__F_OFD_SETLKW;
+	case 1024: return F_FCNTL_COMMANDS__F_SETLEASE;
+	case 1025: return F_FCNTL_COMMANDS__F_GETLEASE;
+	case 1026: return F_FCNTL_COMMANDS__F_NOTIFY;
+	case 1029: return F_FCNTL_COMMANDS__F_CANCELLK;
+	case 1030: return F_FCNTL_COMMANDS__F_DUPFD_CLOEXEC;
+	case 1031: return F_FCNTL_COMMANDS__F_SETPIPE_SZ;
+	case 1032: return F_FCNTL_COMMANDS__F_GETPIPE_SZ;
+	default: return F_FCNTL_COMMANDS__UNKNOWN;
+	}
+}
+
+static __always_inline u16 ptrace_request(u64 request)
+{
+	switch (request) {
+	case 0: return F_PTRACE_REQUESTS__PTRACE_TRACEME;
+	case 1: return F_PTRACE_REQUESTS__PTRACE_PEEKTEXT;
+	case 2: return F_PTRACE_REQUESTS__PTRACE_PEEKDATA;
+	case 3: return F_PTRACE_REQUESTS__PTRACE_PEEKUSR;
+	case 4: return F_PTRACE_REQUESTS__PTRACE_POKETEXT;
+	case 5: return F_PTRACE_REQUESTS__PTRACE_POKEDATA;
+	case 6: return F_PTRACE_REQUESTS__PTRACE_POKEUSR;
+	case 7: return F_PTRACE_REQUESTS__PTRACE_CONT;
+	case 8: return F_PTRACE_REQUESTS__PTRACE_KILL;
+	case 9: return F_PTRACE_REQUESTS__PTRACE_SINGLESTEP;
+	case 12: return F_PTRACE_REQUESTS__PTRACE_GETREGS;
+	case 13: return F_PTRACE_REQUESTS__PTRACE_SETREGS;
+	case 14: return F_PTRACE_REQUESTS__PTRACE_GETFPREGS;
+	case 15: return F_PTRACE_REQUESTS__PTRACE_SETFPREGS;
+	case 16: return F_PTRACE_REQUESTS__PTRACE_ATTACH;
+	case 17: return F_PTRACE_REQUESTS__PTRACE_DETACH;
+	case 18: return F_PTRACE_REQUESTS__PTRACE_GETFPXREGS;
+	case 19: return F_PTRACE_REQUESTS__PTRACE_SETFPXREGS;
+	case 21: return F_PTRACE_REQUESTS__PTRACE_OLDSETOPTIONS;
+	case 24: return F_PTRACE_REQUESTS__PTRACE_SYSCALL;
+	case 25: return F_PTRACE_REQUESTS__PTRACE_GET_THREAD_AREA;
+	case 26: return F_PTRACE_REQUESTS__PTRACE_SET_THREAD_AREA;
+	case 30: return F_PTRACE_REQUESTS__PTRACE_ARCH_PRCTL;
+	case 31: return F_PTRACE_REQUESTS__PTRACE_SYSEMU;
+	case 32: return F_PTRACE_REQUESTS__PTRACE_SYSEMU_SINGLESTEP;
+	case 33: return F_PTRACE_REQUESTS__PTRACE_SINGLEBLOCK;
+	/* The newer requests lie together, on both sides. */
+	case 0x4200 ... 0x420b: return F_PTRACE_REQUESTS__PTRACE_SETOPTIONS + (request - 0x4200);
+	default: return F_PTRACE_REQUESTS__PTRACE_UNKNOWN;
+	}
+}

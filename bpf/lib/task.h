@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Reading tasks: ids, credentials, memory, control groups. */
+#pragma once
+
+#include "file.h"
+
+/* An id as the host sees it. */
+static __always_inline struct pid *pid_of(struct task_struct *task, enum pid_type type)
+{
+	if (type == PIDTYPE_PID)
+		return BPF_CORE_READ(task, thread_pid);
+	return BPF_CORE_READ(task, signal, pids[type]);
+}
+
+static __always_inline s64 host_id(struct task_struct *task, enum pid_type type)
+{
+	return BPF_CORE_READ(pid_of(task, type), numbers[0].nr);
+}
+
+/* An id as its own namespace sees it. */
+static __always_inline s64 own_id(struct task_struct *task, enum pid_type type)
+{
+	struct pid *pid = pid_of(task, type);
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid number = {};
+
+	/* The elements of the array are all of the size that the kernel says. */
+	bpf_probe_read_kernel(&number.nr, sizeof(number.nr),
+			      (char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      (level & 31) * bpf_core_type_size(struct upid));
+	return number.nr;
+}
+
+static __always_inline struct pid_namespace *pid_namespace(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	struct pid_namespace *ns = NULL;
+
+	bpf_probe_read_kernel(&ns, sizeof(ns),
+			      (char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      (level & 31) * bpf_core_type_size(struct upid) +
+				      bpf_core_field_offset(struct upid, ns));
+	return ns;
+}
+
+static __always_inline u64 fd_limit(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, signal, rlim[RLIMIT_NOFILE].rlim_cur);
+}
+
+/* Counters of pages to kilobytes. */
+static __always_inline u32 kilobytes(s64 pages)
+{
+	return pages << 2;
+}
+
+static __always_inline s64 pages(struct mm_struct *mm, int which)
+{
+	struct mm_struct___percpu *percpu = (void *)mm;
+	struct mm_struct___atomic *atomic = (void *)mm;
+
+	if (bpf_core_type_exists(struct mm_rss_stat)) {
+		switch (which) {
+		case 0: return BPF_CORE_READ(atomic, rss_stat.count[0].counter);
+		case 1: return BPF_CORE_READ(atomic, rss_stat.count[1].counter);
+		case 2: return BPF_CORE_READ(atomic, rss_stat.count[2].counter);
+		default: return BPF_CORE_READ(atomic, rss_stat.count[3].counter);
+		}
+	}
+	switch (which) {
+	case 0: return BPF_CORE_READ(percpu, rss_stat[0].count);
+	case 1: return BPF_CORE_READ(percpu, rss_stat[1].count);
+	case 2: return BPF_CORE_READ(percpu, rss_stat[2].count);
+	default: return BPF_CORE_READ(percpu, rss_stat[3].count);
+	}
+}
+
+static __always_inline void put_memory(struct scratch *s, struct task_struct *task)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+
+	put_u64(s, BPF_CORE_READ(task, maj_flt));
+	put_u64(s, BPF_CORE_READ(task, min_flt));
+	put_u32(s, mm ? kilobytes(BPF_CORE_READ(mm, total_vm)) : 0);
+	/* file, anonymous and shared pages; 2 is swap */
+	put_u32(s, mm ? kilobytes(pages(mm, 0) + pages(mm, 1) + pages(mm, 3)) : 0);
+	put_u32(s, mm ? kilobytes(pages(mm, 2)) : 0);
+}
+
+static __always_inline u32 terminal(struct task_struct *task)
+{
+	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+	struct tty_driver *driver = tty ? BPF_CORE_READ(tty, driver) : NULL;
+
+	if (!driver)
+		return 0;
+	return device_number((BPF_CORE_READ(driver, major) << 20 | BPF_CORE_READ(driver, minor_start)) +
+			     BPF_CORE_READ(tty, index));
+}
+
+static __always_inline u32 login_uid(struct task_struct *task)
+{
+	struct task_struct___loginuid *has = (void *)task;
+
+	return bpf_core_field_exists(has->loginuid) ? BPF_CORE_READ(has, loginuid.val) : ~0U;
+}
+
+static __always_inline u64 capabilities(struct task_struct *task, int which)
+{
+	struct cred___cap *cred = (void *)BPF_CORE_READ(task, cred);
+	u64 set = 0;
+	u32 at = which == 0 ? bpf_core_field_offset(struct cred___cap, cap_inheritable) :
+		 which == 1 ? bpf_core_field_offset(struct cred___cap, cap_permitted) :
+			      bpf_core_field_offset(struct cred___cap, cap_effective);
+
+	/* Two words or one double word: the same bytes on little endian machines. */
+	bpf_probe_read_kernel(&set, sizeof(set), (char *)cred + at);
+	return set;
+}
+
+#define CAP_DAC_OVERRIDE 1
+#define CAP_FOWNER 3
+
+/* Whether the task may write to its executable, as far as modes and capabilities tell. */
+static __always_inline bool may_write(struct task_struct *task, struct inode *inode)
+{
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+	u32 uid = BPF_CORE_READ(inode, i_uid.val), gid = BPF_CORE_READ(inode, i_gid.val);
+	u16 mode = BPF_CORE_READ(inode, i_mode);
+	u64 caps = capabilities(task, 2);
+
+	if (BPF_CORE_READ(inode, i_sb, s_flags) & 1 /* SB_RDONLY */)
+		return false;
+	if (BPF_CORE_READ(inode, i_flags) & 8 /* S_IMMUTABLE */)
+		return false;
+	if (uid == ~0U || gid == ~0U)
+		return false;
+	if (BPF_CORE_READ(cred, fsuid.val) == uid)
+		return true;
+	if (BPF_CORE_READ(cred, fsgid.val) == gid)
+		mode >>= 3;
+	return (mode & 2) || (caps & (1ULL << CAP_DAC_OVERRIDE)) || (caps & (1ULL << CAP_FOWNER));
+}
+
+#define CGROUP_DEPTH_MAX 6
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
+{
+	struct kernfs_node___plain *plain = (void *)node;
+	struct kernfs_node___rcu *rcu = (void *)node;
+
+	if (bpf_core_field_exists(plain->parent))
+		return BPF_CORE_READ(plain, parent);
+	return BPF_CORE_READ(rcu, __parent);
+}
+
+/* `subsystem=path` with its NUL; the NULs between the components become slashes. */
+static __always_inline u16 push_cgroup(struct scratch *s, struct task_struct *task, u32 subsystem)
+{
+	struct css_set *groups = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *state = NULL;
+	const char *names[CGROUP_DEPTH_MAX] = {};
+	struct kernfs_node *node;
+	u64 start = s->end;
+	bool deeper;
+	int i;
+
+	bpf_probe_read_kernel(&state, sizeof(state),
+			      (char *)groups + bpf_core_field_offset(struct css_set, subsys) +
+				      (subsystem & 31) * sizeof(void *));
+	if (!state || !push_str_kernel(s, BPF_CORE_READ(state, ss, name), 64))
+		return 0;
+	s->data[(s->end - 1) & EVENT_MASK] = '=';
+	node = BPF_CORE_READ(state, cgroup, kn);
+#pragma unroll
+	for (i = 0; i < CGROUP_DEPTH_MAX; i++) {
+		if (node) {
+			names[i] = BPF_CORE_READ(node, name);
+			node = kernfs_parent(node);
+		}
+	}
+	deeper = node != NULL;
+	if (deeper)
+		push_u8(s, '/');
+	/* The root's name is empty, so a path begins with the slash behind it. */
+#pragma unroll
+	for (i = CGROUP_DEPTH_MAX - 1; i >= 0; i--) {
+		if (names[i] && push_str_kernel(s, names[i], 256))
+			s->data[(s->end - 1) & EVENT_MASK] = '/';
+	}
+	if (names[1] || deeper)
+		s->end -= 1; /* no slash at the end, but for the root */
+	push_u8(s, 0);
+	return s->end - start;
+}
+
+#define PUSH_CGROUP(name)                                                                        \
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, name##_cgrp_id))                   \
+		total += push_cgroup(s, task, bpf_core_enum_value(enum cgroup_subsys_id, name##_cgrp_id))
+
+static __always_inline void put_cgroups(struct scratch *s, struct task_struct *task)
+{
+	u16 total = 0;
+
+	PUSH_CGROUP(cpuset);
+	PUSH_CGROUP(cpu);
+	PUSH_CGROUP(cpuacct);
+	PUSH_CGROUP(io);
+	PUSH_CGROUP(memory);
+	put_length(s, total);
+}
+
+#define ARGS_MAX 4095
+
+/* argv[0], then the rest of the arguments as they lie in the task's memory. */
+static __always_inline void put_exe_and_args(struct scratch *s, struct task_struct *task)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	u64 start = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
+	u16 exe = push_str_user(s, (const void *)start, PATH_MAX_BYTES), args = 0;
+
+	put_length(s, exe);
+	if (end > start + exe) {
+		args = push_bytes_user(s, (const void *)(start + exe), end - start - exe, ARGS_MAX);
+		/* What was cut is closed all the same. */
+		if (args)
+			s->data[(s->end - 1) & EVENT_MASK] = 0;
+	}
+	put_length(s, args);
+}
+
+static __always_inline void put_ids(struct scratch *s, struct task_struct *task)
+{
+	put_s64(s, BPF_CORE_READ(task, pid));
+	put_s64(s, BPF_CORE_READ(task, tgid));
+	put_s64(s, BPF_CORE_READ(task, real_parent, pid));
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* execve, execveat: a success is reported by the scheduler's tracepoint, when the new program is in place; a failure at the exit of
+ * the call, where the arguments are still the caller's. */
+#include "../lib/call.h"
+#include "../lib/flags.h"
+#include "../lib/task.h"
+
+static __always_inline u32 exe_flags(struct task_struct *task, struct file *exe)
+{
+	enum layer layer = file_layer(exe);
+
+	return (may_write(task, BPF_CORE_READ(exe, f_inode)) ? F_EXECVE_FLAGS__EXE_WRITABLE : 0) |
+	       (layer == LAYER_UPPER ? F_EXECVE_FLAGS__EXE_UPPER_LAYER : 0) |
+	       (layer == LAYER_LOWER ? F_EXECVE_FLAGS__EXE_LOWER_LAYER : 0) |
+	       (is_memfd(exe) ? F_EXECVE_FLAGS__EXE_FROM_MEMFD : 0);
+}
+
+static __always_inline void put_before_env(struct scratch *s, struct task_struct *task)
+{
+	put_ids(s, task);
+	put_empty(s); /* the working directory is known */
+	put_u64(s, fd_limit(task));
+	put_memory(s, task);
+	put_str_kernel(s, __builtin_preserve_access_index(&task->comm));
+	put_cgroups(s, task);
+}
+
+static __always_inline void put_after_env(struct scratch *s, struct task_struct *task)
+{
+	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+	struct inode *inode = BPF_CORE_READ(exe, f_inode);
+
+	put_u32(s, terminal(task));
+	put_s64(s, own_id(task, PIDTYPE_PGID));
+	put_u32(s, login_uid(task));
+	put_u32(s, exe_flags(task, exe));
+	put_u64(s, capabilities(task, 0));
+	put_u64(s, capabilities(task, 1));
+	put_u64(s, capabilities(task, 2));
+	put_u64(s, BPF_CORE_READ(inode, i_ino));
+	put_u64(s, inode_ctime(inode));
+	put_u64(s, inode_mtime(inode));
+	put_u32(s, BPF_CORE_READ(task, cred, euid.val));
+	put_path(s, __builtin_preserve_access_index(&exe->f_path));
+	put_s64(s, host_id(task, PIDTYPE_PGID));
+	put_u32(s, BPF_CORE_READ(task, cred, egid.val));
+}
+
+struct linux_binprm {
+	const char *filename;
+} __attribute__((preserve_access_index));
+
+SEC("tp_btf/sched_process_exec")
+int executed(u64 *ctx)
+{
+	struct task_struct *task = current_task();
+	struct linux_binprm *program = (void *)ctx[2];
+	struct scratch *s;
+	struct mm_struct *mm;
+	u64 start, end;
+
+	if (ignored(0) || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return 0;
+	s = BEGIN(SYSCALL_EXECVE_19_X);
+	if (!s)
+		return 0;
+	mm = BPF_CORE_READ(task, mm);
+	start = BPF_CORE_READ(mm, env_start);
+	end = BPF_CORE_READ(mm, env_end);
+	put_s64(s, 0);
+	put_exe_and_args(s, task);
+	put_before_env(s, task);
+	put_bytes_user(s, (void *)start, end - start, ARGS_MAX);
+	put_after_env(s, task);
+	put_str_kernel(s, BPF_CORE_READ(program, filename));
+	event_send(s, DROP_EXECVE);
+	return 0;
+}
+
+#define STRINGS_MAX 16
+
+/* The strings of an array that the caller passed, from the index on. */
+static __always_inline u16 push_strings(struct scratch *s, const char *const *array, int index)
+{
+	u64 start = s->end;
+	const char *text;
+	int i;
+
+	for (i = 0; i < STRINGS_MAX; i++) {
+		if (bpf_probe_read_user(&text, sizeof(text), &array[index + i]) || !text)
+			break;
+		push_str_user(s, text, PATH_MAX_BYTES);
+		if (s->end - start >= ARGS_MAX) {
+			s->end = start + ARGS_MAX;
+			s->data[(s->end - 1) & EVENT_MASK] = 0;
+			break;
+		}
+	}
+	return s->end - start;
+}
+
+static __always_inline void failed(const struct call *call, struct scratch *s, const void *argv, const void *envp)
+{
+	struct task_struct *task = current_task();
+	const char *first = NULL;
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	bpf_probe_read_user(&first, sizeof(first), argv);
+	put_str_user(s, first);
+	put_length(s, argv ? push_strings(s, argv, 1) : 0);
+	put_before_env(s, task);
+	put_length(s, envp ? push_strings(s, envp, 0) : 0);
+	put_after_env(s, task);
+}
+
+SYSCALL(execve)
+{
+	struct scratch *s;
+
+	if (call->ret == 0)
+		return;
+	s = BEGIN(SYSCALL_EXECVE_19_X);
+	failed(call, s, arg_ptr(call, 1), arg_ptr(call, 2));
+	if (!s)
+		return;
+	put_str_user(s, arg_ptr(call, 0));
+	event_send(s, DROP_EXECVE);
+}
+
+SYSCALL(execveat)
+{
+	struct scratch *s;
+
+	if (call->ret == 0)
+		return;
+	s = BEGIN(SYSCALL_EXECVEAT_X);
+	failed(call, s, arg_ptr(call, 2), arg_ptr(call, 3));
+	if (s)
+		event_send(s, DROP_EXECVE);
+}

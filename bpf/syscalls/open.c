@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* open, openat, openat2, creat, open_by_handle_at */
+#include "../lib/call.h"
+#include "../lib/file.h"
+#include "../lib/flags.h"
+
+static __always_inline u32 opened_flags(const struct file_id *id)
+{
+	return (id->created ? F_FILE_FLAGS__O_F_CREATED : 0) |
+	       (id->layer == LAYER_UPPER ? F_FILE_FLAGS__FD_UPPER_LAYER : 0) |
+	       (id->layer == LAYER_LOWER ? F_FILE_FLAGS__FD_LOWER_LAYER : 0);
+}
+
+SYSCALL(open)
+{
+	struct scratch *s = BEGIN(SYSCALL_OPEN_X);
+	struct file_id id = file_id(call->ret);
+	u32 flags = arg(call, 1);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_str_user(s, arg_ptr(call, 0));
+	put_u32(s, open_flags(flags) | opened_flags(&id));
+	put_u32(s, open_mode(flags, arg(call, 2)));
+	put_u32(s, id.dev);
+	put_u64(s, id.ino);
+	event_send(s, DROP_OPEN);
+}
+
+SYSCALL(openat)
+{
+	struct scratch *s = BEGIN(SYSCALL_OPENAT_2_X);
+	struct file_id id = file_id(call->ret);
+	u32 flags = arg(call, 2);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_u32(s, open_flags(flags) | opened_flags(&id));
+	put_u32(s, open_mode(flags, arg(call, 3)));
+	put_u32(s, id.dev);
+	put_u64(s, id.ino);
+	event_send(s, DROP_OPEN);
+}
+
+struct user_open_how {
+	u64 flags, mode, resolve;
+};
+
+SYSCALL(openat2)
+{
+	struct scratch *s = BEGIN(SYSCALL_OPENAT2_X);
+	struct file_id id = file_id(call->ret);
+	struct user_open_how how = {};
+
+	if (!s)
+		return;
+	bpf_probe_read_user(&how, sizeof(how), arg_ptr(call, 2));
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_u32(s, open_flags(how.flags) | opened_flags(&id));
+	put_u32(s, open_mode(how.flags, how.mode));
+	put_u32(s, resolve_flags(how.resolve));
+	put_u32(s, id.dev);
+	put_u64(s, id.ino);
+	event_send(s, DROP_OPEN);
+}
+
+SYSCALL(creat)
+{
+	struct scratch *s = BEGIN(SYSCALL_CREAT_X);
+	struct file_id id = file_id(call->ret);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_str_user(s, arg_ptr(call, 0));
+	put_u32(s, arg(call, 1) & 07777);
+	put_u32(s, id.dev);
+	put_u64(s, id.ino);
+	put_u16(s, id.layer == LAYER_UPPER ? F_CREAT_FLAGS__FD_UPPER_LAYER_CREAT :
+		   id.layer == LAYER_LOWER ? F_CREAT_FLAGS__FD_LOWER_LAYER_CREAT :
+					     0);
+	event_send(s, DROP_OPEN);
+}
+
+SYSCALL(open_by_handle_at)
+{
+	struct scratch *s = BEGIN(SYSCALL_OPEN_BY_HANDLE_AT_X);
+	struct file_id id = file_id(call->ret);
+	struct file *file = call->ret >= 0 ? file_of(call->ret) : NULL;
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_u32(s, open_flags(arg(call, 2)) | opened_flags(&id));
+	if (file)
+		put_path(s, __builtin_preserve_access_index(&file->f_path));
+	else
+		put_empty(s);
+	put_u32(s, id.dev);
+	put_u64(s, id.ino);
+	event_send(s, DROP_OPEN);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Calls that act on paths: links, renames, removals, modes, owners, mounts, directories. */
+#include "../lib/call.h"
+#include "../lib/flags.h"
+
+/* A result and one path. */
+#define ONE_PATH(name, event, index)                  \
+	SYSCALL(name)                                 \
+	{                                             \
+		struct scratch *s = BEGIN(event);     \
+		if (!s)                               \
+			return;                       \
+		put_s64(s, call->ret);                \
+		put_str_user(s, arg_ptr(call, index)); \
+		event_send(s, DROP_DIR_FILE);         \
+	}
+
+/* A result and two paths. */
+#define TWO_PATHS(name, event)                    \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		put_str_user(s, arg_ptr(call, 0)); \
+		put_str_user(s, arg_ptr(call, 1)); \
+		event_send(s, DROP_DIR_FILE);     \
+	}
+
+ONE_PATH(chdir, SYSCALL_CHDIR_X, 0)
+ONE_PATH(chroot, SYSCALL_CHROOT_X, 0)
+ONE_PATH(rmdir, SYSCALL_RMDIR_2_X, 0)
+ONE_PATH(unlink, SYSCALL_UNLINK_2_X, 0)
+TWO_PATHS(link, SYSCALL_LINK_2_X)
+TWO_PATHS(symlink, SYSCALL_SYMLINK_X)
+TWO_PATHS(rename, SYSCALL_RENAME_X)
+
+SYSCALL(fchdir)
+{
+	struct scratch *s = BEGIN(SYSCALL_FCHDIR_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(getcwd)
+{
+	struct scratch *s = BEGIN(SYSCALL_GETCWD_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	if (call->ret >= 0)
+		put_str_user(s, arg_ptr(call, 0));
+	else
+		put_empty(s);
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(mkdir)
+{
+	struct scratch *s = BEGIN(SYSCALL_MKDIR_2_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_str_user(s, arg_ptr(call, 0));
+	put_u32(s, arg(call, 1));
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(mkdirat)
+{
+	struct scratch *s = BEGIN(SYSCALL_MKDIRAT_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_u32(s, arg(call, 2));
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(unlinkat)
+{
+	struct scratch *s = BEGIN(SYSCALL_UNLINKAT_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_u32(s, arg(call, 2) & F_UNLINKAT_FLAGS__AT_REMOVEDIR);
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(symlinkat)
+{
+	struct scratch *s = BEGIN(SYSCALL_SYMLINKAT_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_str_user(s, arg_ptr(call, 0));
+	put_s64(s, arg_fd(call, 1));
+	put_str_user(s, arg_ptr(call, 2));
+	event_send(s, DROP_DIR_FILE);
+}
+
+/* Two paths, each with its directory. */
+static __always_inline void put_two_at(struct scratch *s, const struct call *call)
+{
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_s64(s, arg_fd(call, 2));
+	put_str_user(s, arg_ptr(call, 3));
+}
+
+SYSCALL(linkat)
+{
+	struct scratch *s = BEGIN(SYSCALL_LINKAT_2_X);
+
+	if (!s)
+		return;
+	put_two_at(s, call);
+	put_u32(s, arg(call, 4) & (F_LINKAT_FLAGS__AT_SYMLINK_FOLLOW | F_LINKAT_FLAGS__AT_EMPTY_PATH));
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(renameat)
+{
+	struct scratch *s = BEGIN(SYSCALL_RENAMEAT_X);
+
+	if (!s)
+		return;
+	put_two_at(s, call);
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(renameat2)
+{
+	struct scratch *s = BEGIN(SYSCALL_RENAMEAT2_X);
+
+	if (!s)
+		return;
+	put_two_at(s, call);
+	put_u32(s, arg(call, 4) & 7);
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(chmod)
+{
+	struct scratch *s = BEGIN(SYSCALL_CHMOD_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_str_user(s, arg_ptr(call, 0));
+	put_u32(s, arg(call, 1) & 07777);
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(fchmod)
+{
+	struct scratch *s = BEGIN(SYSCALL_FCHMOD_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_u32(s, arg(call, 1) & 07777);
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(fchmodat)
+{
+	struct scratch *s = BEGIN(SYSCALL_FCHMODAT_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_u32(s, arg(call, 2) & 07777);
+	event_send(s, DROP_DIR_FILE);
+}
+
+#define CHOWN(name, event)                        \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		put_str_user(s, arg_ptr(call, 0)); \
+		put_u32(s, arg(call, 1));         \
+		put_u32(s, arg(call, 2));         \
+		event_send(s, DROP_DIR_FILE);     \
+	}
+
+CHOWN(chown, SYSCALL_CHOWN_X)
+CHOWN(lchown, SYSCALL_LCHOWN_X)
+
+SYSCALL(fchown)
+{
+	struct scratch *s = BEGIN(SYSCALL_FCHOWN_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_u32(s, arg(call, 1));
+	put_u32(s, arg(call, 2));
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(fchownat)
+{
+	struct scratch *s = BEGIN(SYSCALL_FCHOWNAT_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_u32(s, arg(call, 2));
+	put_u32(s, arg(call, 3));
+	/* 0x400 is AT_SYMLINK_FOLLOW; on the wire it has the other's name, as upstream's. */
+	put_u32(s, arg(call, 4) & (0x400 | F_FCHOWNAT_FLAGS__AT_EMPTY_PATH));
+	event_send(s, DROP_DIR_FILE);
+}
+
+SYSCALL(mount)
+{
+	struct scratch *s = BEGIN(SYSCALL_MOUNT_X);
+	u32 flags = arg(call, 3);
+
+	if (!s)
+		return;
+	if ((flags & 0xffff0000) == 0xc0ed0000) /* a magic number of old */
+		flags &= 0xffff;
+	put_s64(s, call->ret);
+	put_str_user(s, arg_ptr(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_str_user(s, arg_ptr(call, 2));
+	put_u32(s, flags);
+	event_send(s, DROP_DIR_FILE);
+}
+
+/* The kernel's name of the call with flags is umount; programs know it as umount2. */
+SYSCALL(umount)
+{
+	struct scratch *s = BEGIN(SYSCALL_UMOUNT2_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_str_user(s, arg_ptr(call, 0));
+	put_u32(s, arg(call, 1) & 15);
+	event_send(s, DROP_DIR_FILE);
+}

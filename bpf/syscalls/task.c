@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Calls that change a process: ids, capabilities, namespaces, tracing, signals, modules. */
+#include "../lib/call.h"
+#include "../lib/flags.h"
+#include "../lib/task.h"
+
+/* A result and one, two or three ids. */
+#define ONE_ID(name, event)                       \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		put_u32(s, arg(call, 0));         \
+		event_send(s, DROP_OTHER);        \
+	}
+#define TWO_IDS(name, event)                      \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		put_u32(s, arg(call, 0));         \
+		put_u32(s, arg(call, 1));         \
+		event_send(s, DROP_OTHER);        \
+	}
+#define THREE_IDS(name, event)                    \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		put_u32(s, arg(call, 0));         \
+		put_u32(s, arg(call, 1));         \
+		put_u32(s, arg(call, 2));         \
+		event_send(s, DROP_OTHER);        \
+	}
+
+ONE_ID(setuid, SYSCALL_SETUID_X)
+ONE_ID(setgid, SYSCALL_SETGID_X)
+TWO_IDS(setreuid, SYSCALL_SETREUID_X)
+TWO_IDS(setregid, SYSCALL_SETREGID_X)
+THREE_IDS(setresuid, SYSCALL_SETRESUID_X)
+THREE_IDS(setresgid, SYSCALL_SETRESGID_X)
+
+SYSCALL(setsid)
+{
+	struct scratch *s = BEGIN(SYSCALL_SETSID_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(setpgid)
+{
+	struct scratch *s = BEGIN(SYSCALL_SETPGID_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_s64(s, arg_fd(call, 1));
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(capset)
+{
+	struct scratch *s = BEGIN(SYSCALL_CAPSET_X);
+	struct task_struct *task = current_task();
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_u64(s, capabilities(task, 0));
+	put_u64(s, capabilities(task, 1));
+	put_u64(s, capabilities(task, 2));
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(prctl)
+{
+	struct scratch *s = BEGIN(SYSCALL_PRCTL_X);
+	u32 option = arg(call, 0);
+	s32 reaper = 0;
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_u32(s, option);
+	switch (option) {
+	case F_PRCTL_OPTIONS__PR_GET_NAME:
+	case F_PRCTL_OPTIONS__PR_SET_NAME:
+		put_str_user(s, arg_ptr(call, 1));
+		put_s64(s, 0);
+		break;
+	case F_PRCTL_OPTIONS__PR_GET_CHILD_SUBREAPER:
+		bpf_probe_read_user(&reaper, sizeof(reaper), arg_ptr(call, 1));
+		put_empty(s);
+		put_s64(s, reaper);
+		break;
+	default:
+		put_empty(s);
+		put_s64(s, arg(call, 1));
+	}
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(setns)
+{
+	struct scratch *s = BEGIN(SYSCALL_SETNS_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_u32(s, clone_flags((u32)arg(call, 1)));
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(unshare)
+{
+	struct scratch *s = BEGIN(SYSCALL_UNSHARE_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_u32(s, clone_flags((u32)arg(call, 0)));
+	event_send(s, DROP_OTHER);
+}
+
+static __always_inline void put_dynamic_u64(struct scratch *s, u8 selector, u64 value)
+{
+	push_u8(s, selector);
+	push_u64(s, value);
+	put_length(s, 9);
+}
+
+SYSCALL(ptrace)
+{
+	struct scratch *s = BEGIN(SYSCALL_PTRACE_X);
+	u16 request = ptrace_request(arg(call, 0));
+	u64 data = arg(call, 3), read = 0;
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	if (call->ret < 0) {
+		put_dynamic_u64(s, DYN_PTRACE__UINT64, 0);
+		put_dynamic_u64(s, DYN_PTRACE__UINT64, 0);
+	} else {
+		put_dynamic_u64(s, DYN_PTRACE__UINT64, arg(call, 2));
+		switch (request) {
+		case F_PTRACE_REQUESTS__PTRACE_PEEKTEXT:
+		case F_PTRACE_REQUESTS__PTRACE_PEEKDATA:
+		case F_PTRACE_REQUESTS__PTRACE_PEEKUSR:
+			/* What was read lies where the pointer points. */
+			bpf_probe_read_user(&read, sizeof(read), (void *)data);
+			put_dynamic_u64(s, DYN_PTRACE__UINT64, read);
+			break;
+		case F_PTRACE_REQUESTS__PTRACE_CONT:
+		case F_PTRACE_REQUESTS__PTRACE_SINGLESTEP:
+		case F_PTRACE_REQUESTS__PTRACE_DETACH:
+		case F_PTRACE_REQUESTS__PTRACE_SYSCALL:
+			push_u8(s, DYN_PTRACE__SIGTYPE);
+			push_u8(s, data);
+			put_length(s, 2);
+			break;
+		default:
+			put_dynamic_u64(s, DYN_PTRACE__UINT64, data);
+		}
+	}
+	put_u16(s, request);
+	put_s64(s, arg_fd(call, 1));
+	event_send(s, DROP_OTHER);
+}
+
+#define SIGNAL(name, event)                       \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		put_s64(s, arg_fd(call, 0));      \
+		put_u8(s, arg(call, 1));          \
+		event_send(s, DROP_OTHER);        \
+	}
+
+SIGNAL(kill, SYSCALL_KILL_X)
+SIGNAL(tkill, SYSCALL_TKILL_X)
+
+SYSCALL(tgkill)
+{
+	struct scratch *s = BEGIN(SYSCALL_TGKILL_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_s64(s, arg_fd(call, 1));
+	put_u8(s, arg(call, 2));
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(init_module)
+{
+	struct scratch *s = BEGIN(SYSCALL_INIT_MODULE_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	/* The beginning of the image tells what it is; upstream takes what fits. */
+	put_bytes_user(s, arg_ptr(call, 0), arg(call, 1), PATH_MAX_BYTES - 1);
+	put_u64(s, arg(call, 1));
+	put_str_user(s, arg_ptr(call, 2));
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(finit_module)
+{
+	struct scratch *s = BEGIN(SYSCALL_FINIT_MODULE_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_s64(s, arg_fd(call, 0));
+	put_str_user(s, arg_ptr(call, 1));
+	put_u32(s, arg(call, 2) & 7);
+	event_send(s, DROP_OTHER);
+}

@@ -1,0 +1,312 @@
+//! Loading and attaching: the only file that talks to libbpf.
+
+use std::{
+    os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd},
+    sync::Mutex,
+};
+
+use falco_event::SyscallCode;
+use libbpf_rs::{
+    Link, MapCore, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, ObjectBuilder, OpenObject,
+    PrintLevel, num_possible_cpus, set_print,
+};
+
+use crate::{
+    Config, How, Stats, error, error::Error, perf, stats::COUNTER_BYTES, tracefs::Tracefs,
+};
+
+static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
+
+/// A loaded probe: what has to live as long as it is attached.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    // Links first: they are dropped before the programs they hold.
+    _links: Vec<Link>,
+    object: Object,
+    rings: Vec<MapHandle>,
+    ring_bytes: u32,
+    how: How,
+    unsupported: Vec<SyscallCode>,
+}
+
+/// The programs of one call: its name in the kernel's tracepoints and its number.
+struct Handler {
+    call: &'static str,
+    number: u16,
+}
+
+pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
+    error::check_machine()?;
+    let tracefs = Tracefs::open().ok();
+    let per_call = tracefs
+        .as_ref()
+        .filter(|tracefs| tracefs.sys_exit_id("openat").is_some());
+    if let Some(tracefs) = per_call {
+        return match load_as(config, How::PerCall, Some(tracefs)) {
+            Ok(loaded) => Ok(loaded),
+            // What was wrong with the better way is worth more than what is wrong with the other.
+            Err(error) => load_as(config, How::AllCalls, None).map_err(|_| error),
+        };
+    }
+    load_as(config, How::AllCalls, None)
+}
+
+fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loaded, Error> {
+    let _said = Said::listen();
+    let refused = |cause: libbpf_rs::Error| Error::Refused {
+        cause: cause.to_string(),
+        detail: Said::take(),
+    };
+    let cpus = num_possible_cpus().map_err(refused)? as u32;
+    let mut open = ObjectBuilder::default()
+        .name("falco")
+        .and_then(|builder| builder.open_memory(OBJECT))
+        .map_err(refused)?;
+    let (handlers, unsupported) = choose(config, &open);
+    set_maps(&mut open, config, cpus).map_err(refused)?;
+    for mut program in open.progs_mut() {
+        let name = program.name().to_string_lossy().into_owned();
+        let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
+        let wanted = |call: Option<&str>| handlers.iter().any(|handler| Some(handler.call) == call);
+        program.set_autoload(match (how, name.as_str()) {
+            (_, "exited") => true,
+            (_, "executed") => wanted(Some("execve")) || wanted(Some("execveat")),
+            (How::PerCall, _) => wanted(one),
+            (How::AllCalls, "dispatch") => true,
+            (How::AllCalls, _) => wanted(any),
+        });
+    }
+    let mut object = open.load().map_err(refused)?;
+    let rings = make_rings(&mut object, config, cpus)?;
+    let mut links = Vec::new();
+    for program in object.progs_mut().filter(|program| program.autoload()) {
+        let name = program.name().to_string_lossy().into_owned();
+        if matches!(name.as_str(), "exited" | "executed" | "dispatch") {
+            links.push(program.attach().map_err(refused)?);
+        } else if let Some(call) = name.strip_prefix("one_") {
+            let Some(id) = tracefs.and_then(|tracefs| tracefs.sys_exit_id(call)) else {
+                continue;
+            };
+            let event = perf::tracepoint_event(id).map_err(|cause| Error::Refused {
+                cause: format!("sys_exit_{call}: {cause}"),
+                detail: String::new(),
+            })?;
+            // libbpf closes the event with the link.
+            links.push(
+                program
+                    .attach_perf_event(event.into_raw_fd())
+                    .map_err(refused)?,
+            );
+        }
+    }
+    if how == How::AllCalls {
+        fill_dispatcher(&mut object, &handlers).map_err(refused)?;
+    }
+    Ok(Loaded {
+        _links: links,
+        object,
+        rings,
+        ring_bytes: config.ring_bytes,
+        how,
+        unsupported,
+    })
+}
+
+/// Which handlers the calls asked for need, and which of the calls have none.
+fn choose(config: &Config, open: &OpenObject) -> (Vec<Handler>, Vec<SyscallCode>) {
+    let programs: Vec<String> = open
+        .progs()
+        .map(|program| program.name().to_string_lossy().into_owned())
+        .collect();
+    let (mut handlers, mut unsupported) = (Vec::new(), Vec::new());
+    for code in &config.calls {
+        let Some(number) = code.info().x86_64 else {
+            continue;
+        };
+        // The kernel knows the call with flags by the older one's name.
+        let call = if code.info().name == "umount2" {
+            "umount"
+        } else {
+            code.info().name
+        };
+        if programs
+            .iter()
+            .any(|program| program.strip_prefix("one_") == Some(call))
+        {
+            handlers.push(Handler { call, number });
+        } else {
+            unsupported.push(*code);
+        }
+    }
+    (handlers, unsupported)
+}
+
+/// Sizes and knobs, while they can still be set.
+fn set_maps(open: &mut OpenObject, config: &Config, cpus: u32) -> libbpf_rs::Result<()> {
+    for mut map in open.maps_mut() {
+        let name = map.name().to_string_lossy().into_owned();
+        if name == "scratches" || name == "rings" {
+            map.set_max_entries(cpus)?;
+        } else if name.ends_with(".rodata.config") || name.ends_with("rodata.config") {
+            let mut knobs = Vec::new();
+            knobs.extend(boot_time_ns().to_ne_bytes());
+            knobs.extend(std::process::id().to_ne_bytes());
+            knobs.extend(config.snaplen.to_ne_bytes());
+            knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
+            if let Some(place) = map
+                .initial_value_mut()
+                .and_then(|value| value.get_mut(..knobs.len()))
+            {
+                place.copy_from_slice(&knobs);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Nanoseconds since 1970 when the machine was booted.
+fn boot_time_ns() -> u64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let ns = |clock| {
+        let time = clock_gettime(clock);
+        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    };
+    ns(ClockId::Realtime).saturating_sub(ns(ClockId::Boottime))
+}
+
+/// One ring for so many CPUs, and each CPU told which is its.
+fn make_rings(object: &mut Object, config: &Config, cpus: u32) -> Result<Vec<MapHandle>, Error> {
+    let share = if config.cpus_per_ring == 0 {
+        cpus
+    } else {
+        u32::from(config.cpus_per_ring)
+    };
+    let failed = |cause: libbpf_rs::Error| Error::Ring {
+        bytes: u64::from(config.ring_bytes),
+        cause: std::io::Error::other(cause.to_string()),
+    };
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
+        ..Default::default()
+    };
+    let mut rings = Vec::new();
+    for _ in 0..cpus.div_ceil(share) {
+        let ring = MapHandle::create(
+            MapType::RingBuf,
+            Some("ring"),
+            0,
+            0,
+            config.ring_bytes,
+            &options,
+        );
+        rings.push(ring.map_err(failed)?);
+    }
+    let map = map_mut(object, "rings");
+    for cpu in 0..cpus {
+        if let (Some(map), Some(ring)) = (&map, rings.get((cpu / share) as usize)) {
+            map.update(
+                &cpu.to_ne_bytes(),
+                &ring.as_fd().as_raw_fd().to_ne_bytes(),
+                MapFlags::ANY,
+            )
+            .map_err(failed)?;
+        }
+    }
+    Ok(rings)
+}
+
+fn map_mut<'a>(object: &'a mut Object, name: &str) -> Option<MapImpl<'a, Mut>> {
+    object.maps_mut().find(|map| map.name() == name)
+}
+
+fn fill_dispatcher(object: &mut Object, handlers: &[Handler]) -> libbpf_rs::Result<()> {
+    let programs: Vec<(u16, i32)> = object
+        .progs_mut()
+        .filter(|program| program.autoload())
+        .filter_map(|program| {
+            let name = program.name().to_string_lossy().into_owned();
+            let handler = handlers
+                .iter()
+                .find(|handler| name.strip_prefix("any_") == Some(handler.call))?;
+            Some((handler.number, program.as_fd().as_raw_fd()))
+        })
+        .collect();
+    if let Some(map) = map_mut(object, "handlers") {
+        for (number, fd) in programs {
+            map.update(
+                &u32::from(number).to_ne_bytes(),
+                &fd.to_ne_bytes(),
+                MapFlags::ANY,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+impl Loaded {
+    pub(crate) fn rings(&self) -> impl Iterator<Item = (BorrowedFd<'_>, usize)> {
+        self.rings
+            .iter()
+            .map(|ring| (ring.as_fd(), self.ring_bytes as usize))
+    }
+
+    pub(crate) fn how(&self) -> How {
+        self.how
+    }
+
+    pub(crate) fn unsupported(&self) -> &[SyscallCode] {
+        &self.unsupported
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        let map = self.object.maps().find(|map| map.name() == "counters");
+        let per_cpu = map.and_then(|map| {
+            map.lookup_percpu(&0_u32.to_ne_bytes(), MapFlags::ANY)
+                .ok()
+                .flatten()
+        });
+        for counters in per_cpu.iter().flatten() {
+            debug_assert!(counters.len() >= COUNTER_BYTES);
+            stats.add(counters);
+        }
+        stats
+    }
+}
+
+static LINES: Mutex<String> = Mutex::new(String::new());
+
+/// What libbpf prints while we load, kept for the error.
+struct Said;
+
+impl Said {
+    fn listen() -> Said {
+        set_print(Some((PrintLevel::Warn, |_, line| {
+            if let Ok(mut lines) = LINES.lock() {
+                lines.push_str(&line);
+            }
+        })));
+        Said
+    }
+
+    /// The last lines of it, each on a line of its own.
+    fn take() -> String {
+        let lines = LINES
+            .lock()
+            .map(|mut lines| std::mem::take(&mut *lines))
+            .unwrap_or_default();
+        let lines: Vec<&str> = lines.lines().collect();
+        let mut text = String::new();
+        for line in lines.iter().skip(lines.len().saturating_sub(25)) {
+            text.push_str("\n    ");
+            text.push_str(line);
+        }
+        text
+    }
+}
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        set_print(None);
+    }
+}

@@ -1,0 +1,114 @@
+//! What the probe reported and what it lost.
+
+/// Why an event was lost: the ring was full (by group of calls), or it could not be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum DropCause {
+    CloneFork,
+    Execve,
+    Connect,
+    Open,
+    DirFile,
+    Other,
+    Close,
+    ProcExit,
+    TooLarge,
+    NoScratch,
+}
+
+impl DropCause {
+    /// All, in the order of the probe's counters (`enum drop_cause` in bpf/include/maps.h).
+    pub const ALL: [DropCause; 10] = [
+        DropCause::CloneFork,
+        DropCause::Execve,
+        DropCause::Connect,
+        DropCause::Open,
+        DropCause::DirFile,
+        DropCause::Other,
+        DropCause::Close,
+        DropCause::ProcExit,
+        DropCause::TooLarge,
+        DropCause::NoScratch,
+    ];
+
+    /// Whether it was for want of room in a ring.
+    pub fn is_ring_full(self) -> bool {
+        !matches!(self, DropCause::TooLarge | DropCause::NoScratch)
+    }
+
+    /// The name in metrics and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            DropCause::CloneFork => "clone_fork",
+            DropCause::Execve => "execve",
+            DropCause::Connect => "connect",
+            DropCause::Open => "open",
+            DropCause::DirFile => "dir_file",
+            DropCause::Other => "other_interest",
+            DropCause::Close => "close",
+            DropCause::ProcExit => "proc",
+            DropCause::TooLarge => "max_event_size",
+            DropCause::NoScratch => "scratch_map",
+        }
+    }
+}
+
+/// Counters since the probe was opened, over all CPUs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events that the probe made, lost ones included.
+    pub events: u64,
+    /// Parameters that are empty because the memory they lie in could not be read.
+    pub unreadable: u64,
+    dropped: [u64; DropCause::ALL.len()],
+}
+
+/// The words of `struct counters`.
+pub(crate) const COUNTER_BYTES: usize = (2 + DropCause::ALL.len()) * 8;
+
+impl Stats {
+    /// Lost for this cause.
+    pub fn dropped(&self, cause: DropCause) -> u64 {
+        self.dropped[cause as usize]
+    }
+
+    /// Lost for any cause.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// Adds the counters of one CPU.
+    pub(crate) fn add(&mut self, counters: &[u8]) {
+        let mut words = counters
+            .chunks_exact(8)
+            .map(|word| u64::from_ne_bytes(word.try_into().unwrap_or_default()));
+        self.events += words.next().unwrap_or_default();
+        for dropped in &mut self.dropped {
+            *dropped += words.next().unwrap_or_default();
+        }
+        self.unreadable += words.next().unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_read_in_order() {
+        let words: Vec<u8> = (1..=12_u64).flat_map(u64::to_ne_bytes).collect();
+        assert_eq!(words.len(), COUNTER_BYTES);
+        let mut stats = Stats::default();
+        stats.add(&words);
+        stats.add(&words);
+        assert_eq!(
+            (
+                stats.events,
+                stats.dropped(DropCause::CloneFork),
+                stats.unreadable
+            ),
+            (2, 4, 24)
+        );
+        assert_eq!(stats.dropped(DropCause::NoScratch), 22);
+    }
+}
