@@ -1,0 +1,50 @@
+//! What fields ask that neither an event nor the state knows.
+
+use std::cell::RefCell;
+
+use falco_filter::Slot;
+use hashbrown::HashMap;
+use jiff::tz::TimeZone;
+use rustc_hash::FxBuildHasher;
+
+/// What is the same for all events of a source.
+#[derive(Debug)]
+pub struct Context {
+    /// The name of the host (`evt.hostname`); empty in replay.
+    pub hostname: Box<[u8]>,
+    /// Where the events come from (`evt.source`).
+    pub source: &'static str,
+    /// The zone of local times.
+    pub zone: TimeZone,
+    /// The time of the first event, notifications not counted, in nanoseconds since 1970.
+    pub first_ns: u64,
+    /// What some fields remember from event to event: a time or a sum, by field and by processor or thread.
+    memory: RefCell<HashMap<(Slot, i64), u64, FxBuildHasher>>,
+}
+
+impl Default for Context {
+    fn default() -> Context {
+        Context {
+            hostname: Box::default(),
+            source: "syscall",
+            zone: TimeZone::UTC,
+            first_ns: 0,
+            memory: RefCell::default(),
+        }
+    }
+}
+
+impl Context {
+    /// Replaces what a field remembers; gives what it was, 0 at first.
+    pub(crate) fn remember(&self, slot: Slot, of: i64, value: u64) -> u64 {
+        self.memory
+            .borrow_mut()
+            .insert((slot, of), value)
+            .unwrap_or(0)
+    }
+
+    /// What a field remembers, 0 at first.
+    pub(crate) fn recall(&self, slot: Slot, of: i64) -> u64 {
+        self.memory.borrow().get(&(slot, of)).copied().unwrap_or(0)
+    }
+}

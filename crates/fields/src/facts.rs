@@ -1,0 +1,158 @@
+//! The values of fields for one event.
+
+use std::cell::Cell;
+
+use bumpalo::Bump;
+use falco_event::Event;
+use falco_filter::{Slot, Value, Values};
+use falco_state::{Fd, State, Subject, Thread};
+
+use crate::catalogue::{Id, Wanted};
+use crate::table::evt::{Evt, Util};
+use crate::{Catalogue, Context};
+
+/// One event as it was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'e> {
+    /// The event.
+    pub event: Event<'e>,
+    /// What it is about, as [`State::apply`] said.
+    pub subject: Subject,
+    /// Its number, from 1.
+    pub number: u64,
+    /// The processor on which it happened.
+    pub cpu: u16,
+}
+
+/// The values of fields for one event.
+#[derive(Debug)]
+pub struct Facts<'e> {
+    pub(crate) catalogue: &'e Catalogue,
+    pub(crate) context: &'e Context,
+    pub(crate) state: &'e State,
+    pub(crate) event: Event<'e>,
+    pub(crate) subject: Subject,
+    pub(crate) number: u64,
+    pub(crate) cpu: u16,
+    pub(crate) thread: Option<&'e Thread>,
+    pub(crate) arena: &'e Bump,
+    /// One place for each slot whose value is worth remembering; made when the first of them is asked for.
+    remembered: Cell<Option<&'e [Remembered<'e>]>>,
+}
+
+/// A value, once it is known.
+type Remembered<'e> = Cell<Option<Option<Value<'e>>>>;
+
+impl<'e> Facts<'e> {
+    /// Looks at an event that `state` has taken in. `arena` is for what has to be put together; it may be emptied once these facts are
+    /// no longer used.
+    pub fn new(
+        catalogue: &'e Catalogue,
+        context: &'e Context,
+        state: &'e State,
+        seen: Seen<'e>,
+        arena: &'e Bump,
+    ) -> Facts<'e> {
+        Facts {
+            catalogue,
+            context,
+            state,
+            event: seen.event,
+            subject: seen.subject,
+            number: seen.number,
+            cpu: seen.cpu,
+            thread: thread_of(&seen, state),
+            arena,
+            remembered: Cell::new(None),
+        }
+    }
+
+    /// What JSON shows of a field, where that differs from what text shows: times of day are numbers there.
+    pub fn json(&self, slot: Slot) -> Option<Value<'e>> {
+        use crate::table::evt::AnyEvent::{DateTime, DateTimeS, Time, TimeIso, TimeS};
+        match self.catalogue.wanted(slot)?.id {
+            Id::AnyEvent(Time | TimeS | TimeIso | DateTime | DateTimeS)
+            | Id::Evt(Evt::OutputTime) => Some(Value::Uint(self.event.time_ns())),
+            _ => self.shown(slot),
+        }
+    }
+
+    fn extract(&self, slot: Slot, wanted: &'e Wanted) -> Option<Value<'e>> {
+        let arg = &wanted.arg;
+        match wanted.id {
+            Id::AnyEvent(field) => self.any_event(field),
+            Id::Evt(field) => self.evt(field, slot, arg),
+            Id::Proc(field) => self.process(field, slot, arg),
+            Id::User(field) => self.user(field),
+            Id::Group(field) => self.group(field),
+            Id::Descriptor(field) => self.descriptor(field, arg),
+            Id::FsPath(field) => self.fs_path(field),
+            Id::FdList(field) => self.fd_list(field),
+            Id::Container(field) => self.container(field),
+            Id::Util(Util::Count) => {
+                let count = self.context.recall(slot, 0) + 1;
+                self.context.remember(slot, 0, count);
+                Some(Value::Uint(count))
+            }
+        }
+    }
+
+    /// The place where the value of a slot is remembered.
+    fn remembered(&self, at: usize) -> Option<&'e Remembered<'e>> {
+        let places = self.remembered.get().unwrap_or_else(|| {
+            let places: &[_] = self
+                .arena
+                .alloc_slice_fill_with(self.catalogue.remembered, |_| Cell::new(None));
+            self.remembered.set(Some(places));
+            places
+        });
+        places.get(at)
+    }
+
+    /// The descriptor that the event creates, uses or destroys, if the table has it.
+    pub(crate) fn event_fd(&self) -> Option<&'e Fd> {
+        self.fd_of(self.subject.fd?)
+    }
+
+    /// The descriptor of that number of the event's process.
+    pub(crate) fn fd_of(&self, number: i64) -> Option<&'e Fd> {
+        self.state.threads.fds(self.thread?)?.get(number)
+    }
+}
+
+/// The thread that an event happened in. What the state takes for no event of a thread (page faults, switches) still names one.
+fn thread_of<'e>(seen: &Seen<'_>, state: &'e State) -> Option<&'e Thread> {
+    match seen.subject.thread {
+        Some(ix) => state.threads.get(ix),
+        None => state.threads.by_tid(seen.event.thread()),
+    }
+}
+
+impl<'e> Values<'e> for Facts<'e> {
+    fn value(&self, slot: Slot) -> Option<Value<'e>> {
+        let wanted = self.catalogue.wanted(slot)?;
+        let Some(place) = wanted.remember.and_then(|at| self.remembered(at)) else {
+            return self.extract(slot, wanted);
+        };
+        place.get().unwrap_or_else(|| {
+            let value = self.extract(slot, wanted);
+            place.set(Some(value));
+            value
+        })
+    }
+
+    fn shown(&self, slot: Slot) -> Option<Value<'e>> {
+        let wanted = self.catalogue.wanted(slot)?;
+        match wanted.id {
+            Id::Evt(field) => self.shown_evt(field, slot, &wanted.arg),
+            Id::Proc(field) => self.shown_process(field, slot, &wanted.arg),
+            // Of these there are two; outputs show neither.
+            Id::Descriptor(field) if field.is_either_end() => None,
+            _ => self.value(slot),
+        }
+    }
+
+    fn arena(&self) -> &'e Bump {
+        self.arena
+    }
+}
