@@ -131,6 +131,7 @@ impl State {
             }
             self.remove_thread(tid);
         }
+        self.purge(now_ns);
         if let Some((tid, number)) = self.leaving.fd.take()
             && let Some(ix) = self.threads.find(tid)
             && let Some(fds) = self.threads.fds_mut(ix)
@@ -214,7 +215,11 @@ impl State {
 
     /// Looks a missing thread up. If nothing is found, or nobody may look, an invalid entry stands for it; `None` when the table is
     /// full.
-    pub(crate) fn recover(&mut self, tid: i64, _now_ns: u64) -> Option<ThreadIx> {
+    pub(crate) fn recover(&mut self, tid: i64, now_ns: u64) -> Option<ThreadIx> {
+        if let Some(ix) = self.look_up(tid, now_ns) {
+            self.counters.threads_recovered += 1;
+            return Some(ix);
+        }
         let image = self.scratch.unknown.get_or_insert_with(|| {
             Rc::new(Image {
                 comm: (*b"<NA>").into(),

@@ -15,7 +15,7 @@ mod socket;
 mod traffic;
 
 pub(crate) use clone::Gone;
-pub(crate) use exec::{existing, normal_cgroups};
+pub(crate) use exec::{closed, existing, normal_cgroups};
 
 use crate::{Fd, State, Subject, Thread};
 

@@ -31,6 +31,7 @@ mod fd;
 mod names;
 mod net;
 pub mod path;
+pub mod procfs;
 mod purge;
 mod settle;
 mod thread;
@@ -42,6 +43,7 @@ pub use counters::Counters;
 pub use fd::{Ends, FDS_MAX, Fd, FdKind, FdTable, Layer, Proto, Role, Tuple};
 pub use names::{write_end, write_ip};
 pub use net::{Interface, Interfaces};
+pub use procfs::LiveError;
 pub use purge::Limits;
 pub use thread::{Image, Thread};
 pub use threads::{ThreadIx, Threads};
@@ -72,6 +74,9 @@ pub struct State {
     gone: events::Gone,
     /// The ports that somebody listened on when we started.
     listening: settle::Ports,
+    purge: purge::Purge,
+    /// The running machine; absent in replay.
+    live: Option<Box<procfs::Live>>,
     scratch: Scratch,
 }
 

@@ -262,6 +262,12 @@ impl Threads {
         self.slots.len() as u32
     }
 
+    /// A thread and when an event last happened in it.
+    pub(crate) fn with_age(&self, ix: ThreadIx) -> Option<(&Thread, u64)> {
+        let slot = self.slot(ix)?;
+        Some((&slot.thread, slot.seen_ns))
+    }
+
     fn slot(&self, ix: ThreadIx) -> Option<&Slot> {
         self.slots.get(ix.0 as usize)?.as_ref()
     }

@@ -26,6 +26,24 @@ impl State {
             _ => None,
         };
         self.moved(event, at, tuple, Way::In);
+        self.take_passed(event, at);
+    }
+
+    /// Descriptors that came over a unix socket: what they are, only the running machine can tell.
+    fn take_passed(&mut self, event: &Event<'_>, at: &Subject) {
+        let control = match event.code() {
+            codes::SOCKET_RECVMSG_X => event.param(4),
+            codes::SOCKET_RECVMMSG_X => event.param(5),
+            _ => None,
+        };
+        if let Some(control) = control
+            && let Some(ix) = at.thread
+            && let Some(FdKind::Unix { .. }) = self.fd_of(at).map(|fd| &fd.kind)
+        {
+            for number in passed(control) {
+                self.look_up_fd(ix, number.into(), event.time_ns());
+            }
+        }
     }
 
     pub(crate) fn sent(&mut self, event: &Event<'_>, at: &mut Subject) {
@@ -176,6 +194,56 @@ fn refresh(fd: &mut Fd, news: &News<'_>, name: &mut Vec<u8>) {
             write_unix(name, source, peer, path);
             let role = role(fd);
             fd.kind = FdKind::Unix { source, peer, role };
+        }
+    }
+}
+
+/// The descriptors in control messages: `cmsghdr` of 64-bit machines (length with header u64, level i32, type i32), then data, each
+/// padded to eight bytes. Of `SCM_RIGHTS` the data are descriptors (i32 each), at most 253.
+fn passed(mut control: &[u8]) -> impl Iterator<Item = i32> {
+    const HEADER: usize = 16;
+    const SOL_SOCKET_SCM_RIGHTS: [u8; 8] = [1, 0, 0, 0, 1, 0, 0, 0];
+    const FDS_MAX: usize = 253;
+    let messages = std::iter::from_fn(move || {
+        let length = u64::from_le_bytes(*control.first_chunk()?) as usize;
+        let kind = control.get(8..HEADER)?;
+        let data = control.get(HEADER..length)?;
+        control = length
+            .checked_next_multiple_of(8)
+            .and_then(|next| control.get(next..))
+            .unwrap_or_default();
+        Some((kind == SOL_SOCKET_SCM_RIGHTS).then_some(data))
+    });
+    messages
+        .flatten()
+        .flat_map(|data| data.chunks_exact(4).take(FDS_MAX))
+        .filter_map(|bytes| Some(i32::from_le_bytes(*bytes.first_chunk()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passed;
+
+    #[test]
+    fn finds_the_descriptors_that_were_passed() {
+        let message = |level: u32, kind: u32, data: &[u8]| {
+            let mut out = (16 + data.len() as u64).to_le_bytes().to_vec();
+            out.extend_from_slice(&level.to_le_bytes());
+            out.extend_from_slice(&kind.to_le_bytes());
+            out.extend_from_slice(data);
+            out.resize(out.len().next_multiple_of(8), 0);
+            out
+        };
+        let bytes = [
+            message(1, 2, &[9; 12]),
+            message(1, 1, &[5, 0, 0, 0]),
+            message(1, 1, &[6, 0, 0, 0, 7, 0, 0, 0]),
+        ]
+        .concat();
+        assert_eq!(passed(&bytes).collect::<Vec<_>>(), [5, 6, 7]);
+        assert_eq!(passed(&bytes[..bytes.len() - 1]).collect::<Vec<_>>(), [5]);
+        for bad in [&[][..], &[0; 16], &[0xff; 40], &[17, 0, 0, 0, 0, 0, 0, 0]] {
+            assert_eq!(passed(bad).count(), 0);
         }
     }
 }
