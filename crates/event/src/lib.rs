@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+pub mod render;
 pub mod schema;
 mod tables;
 mod view;
