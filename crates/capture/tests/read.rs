@@ -13,7 +13,7 @@ use falco_capture::{Next, Reader};
 use falco_event::{Builder, HEADER_BYTES, codes};
 use falco_state::{Ends, FdKind, Proto, State, Thread};
 use flate2::{Compression, write::GzEncoder};
-use writer::{Capture, LATER, chdir, process, sized, text};
+use writer::{Capture, LATER, chdir, process, process_of, sized, text};
 
 /// The state at the beginning and the events.
 fn read(source: impl Read) -> (State, Vec<Vec<u8>>) {
@@ -145,9 +145,9 @@ fn thread_of(capture: &Capture) -> Thread {
 fn process_lists_of_all_versions() {
     let codes = [0x202, 0x207, 0x209, 0x210, 0x211, 0x212, 0x213, 0x214];
     for (version, code) in (1..).zip(codes) {
-        let body = [process(version), process(version)].concat();
+        let body = [process(version), process_of(41, version)].concat();
         let thread = thread_of(&Capture::new().block(code, &body));
-        assert_eq!((thread.pid, thread.ptid), (41, 40), "version {version}");
+        assert_eq!((thread.pid, thread.ptid), (42, 41), "version {version}");
         assert_eq!((thread.uid, thread.gid), (1000, 1001));
         assert_eq!(&*thread.image.comm, b"comm");
         assert_eq!(&*thread.image.args, b"one\0two\0");
@@ -201,7 +201,7 @@ fn descriptor_lists() {
     let v4 = [127, 0, 0, 1, 10, 0, 0, 2, 0x50, 0, 0xBB, 1, 2];
     let mut mapped = [0_u8; 37];
     mapped[10..16].copy_from_slice(&[0xFF, 0xFF, 1, 2, 3, 4]);
-    mapped[26..32].copy_from_slice(&[0xFF, 0xFF, 5, 6, 7, 8]);
+    mapped[26..37].copy_from_slice(&[0xFF, 0xFF, 5, 6, 7, 8, 9, 0, 53, 0, 3]);
     let unix = [&[0; 16][..], &text(b"/run/x")].concat();
     let file = [&1_u32.to_le_bytes()[..], &text(b"/etc/x"), &[9, 0, 0, 0]].concat();
     let entries = [
@@ -239,8 +239,9 @@ fn descriptor_lists() {
     };
     let pair = Ends::Pair((ip("127.0.0.1"), 80), (ip("10.0.0.2"), 443));
     assert_eq!(ends(1), (pair, Proto::Tcp));
-    let pair = Ends::Pair((ip("1.2.3.4"), 0), (ip("5.6.7.8"), 0));
-    assert_eq!(ends(2), (pair, Proto::Unknown));
+    let pair = Ends::Pair((ip("1.2.3.4"), 9), (ip("5.6.7.8"), 53));
+    assert_eq!(ends(2), (pair, Proto::Udp));
+    assert_eq!(&*fd(2).name, b"1.2.3.4:9->5.6.7.8:53");
     let listening = Ends::Listening(ip("0.0.0.0"), 22);
     assert_eq!(ends(5), (listening, Proto::Tcp));
 }

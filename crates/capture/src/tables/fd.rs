@@ -25,10 +25,7 @@ pub(super) fn read(at: &mut Cursor<'_>, sized: bool) -> Result<(i64, Option<Fd>)
         }
         4 => {
             let (source, destination) = (v6(at)?, v6(at)?);
-            match (source.to_ipv4_mapped(), destination.to_ipv4_mapped()) {
-                (Some(source), Some(destination)) => pair(at, source.into(), destination.into())?,
-                _ => pair(at, source.into(), destination.into())?,
-            }
+            pair(at, source, destination)?
         }
         5 => {
             let address = v4(at)?;
@@ -36,7 +33,7 @@ pub(super) fn read(at: &mut Cursor<'_>, sized: bool) -> Result<(i64, Option<Fd>)
         }
         6 => {
             let address = v6(at)?;
-            listening(at, address.into())?
+            listening(at, address)?
         }
         7 => FdKind::Pipe,
         8 => FdKind::Unix {
@@ -62,10 +59,8 @@ pub(super) fn read(at: &mut Cursor<'_>, sized: bool) -> Result<(i64, Option<Fd>)
         _ => FdKind::Unsupported,
     };
     match fd.kind {
-        // The state names sockets, and finds out which end is ours.
-        FdKind::Inet(tuple) => {
-            fd.connected = tuple.proto == Proto::Tcp && matches!(tuple.ends, Ends::Pair(..));
-        }
+        // The state names them, and finds out which end is ours.
+        FdKind::Inet(_) => {}
         // A type from the future: its fields are skipped, if the entry tells how long it is.
         FdKind::Unsupported if code != 10 => {
             fd.name = format!("unknown-type:[{code}]").into_bytes().into();
@@ -82,8 +77,8 @@ fn v4(at: &mut Cursor<'_>) -> Result<IpAddr, CaptureError> {
     Ok(Ipv4Addr::from(at.array::<4>("an IPv4 address")?).into())
 }
 
-fn v6(at: &mut Cursor<'_>) -> Result<Ipv6Addr, CaptureError> {
-    at.array::<16>("an IPv6 address").map(Ipv6Addr::from)
+fn v6(at: &mut Cursor<'_>) -> Result<IpAddr, CaptureError> {
+    Ok(Ipv6Addr::from(at.array::<16>("an IPv6 address")?).into())
 }
 
 fn pair(at: &mut Cursor<'_>, source: IpAddr, destination: IpAddr) -> Result<FdKind, CaptureError> {

@@ -33,7 +33,9 @@ pub(super) fn read(at: &mut Cursor<'_>, version: u8) -> Result<Thread, CaptureEr
         image.exepath = at.text("the path of an executable", PATH_MAX)?.into();
     }
     image.args = closed(at.list("the arguments of a process", ARGS_MAX)?).into();
-    thread.cwd = folder(at.text("the working directory of a process", PATH_MAX)?);
+    thread.cwd = at
+        .text("the working directory of a process", PATH_MAX)?
+        .into();
     thread.fd_limit = at.i64("the descriptor limit of a process")?;
     thread.flags = at.u32("the flags of a process")?;
     thread.uid = at.u32("the user of a process")?;
@@ -93,14 +95,6 @@ fn set<T, const N: usize>(place: &mut T, bytes: Option<[u8; N]>, make: fn([u8; N
 
 fn is_true(byte: [u8; 1]) -> bool {
     byte != [0]
-}
-
-/// The path of a folder, closed by `/`.
-fn folder(path: &[u8]) -> Rc<[u8]> {
-    if path.ends_with(b"/") {
-        return path.into();
-    }
-    [path, b"/"].concat().into()
 }
 
 /// A list of texts of which the last may lack its NUL.

@@ -65,15 +65,20 @@ pub(crate) fn text(text: &[u8]) -> Vec<u8> {
 
 /// The fields of a process, from the thread's id on, as that version of the list has them. Version 9 comes with all fields there are.
 pub(crate) fn process(version: u8) -> Vec<u8> {
+    process_of(42, version)
+}
+
+/// The same of any process; the one with the number before it is its parent.
+pub(crate) fn process_of(tid: i64, version: u8) -> Vec<u8> {
     let mut out = Vec::new();
     let mut number = |from: u8, bytes: &[u8]| {
         if version >= from {
             out.extend_from_slice(bytes);
         }
     };
-    number(1, &42_i64.to_le_bytes());
-    number(1, &41_i64.to_le_bytes());
-    number(1, &40_i64.to_le_bytes());
+    number(1, &tid.to_le_bytes());
+    number(1, &tid.to_le_bytes());
+    number(1, &(tid - 1).to_le_bytes());
     number(6, &39_i64.to_le_bytes());
     number(8, &38_i64.to_le_bytes());
     number(1, &text(b"comm"));
