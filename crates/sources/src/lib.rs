@@ -23,6 +23,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod live;
 mod replay;
 
 use std::{
@@ -32,13 +33,17 @@ use std::{
 
 use falco_capture::CaptureError;
 use falco_event::Event;
-use falco_state::State;
+use falco_state::{LiveError, State};
 
+pub use falco_probe as probe;
+pub use live::Live;
 pub use replay::Replay;
 
 /// A source of events.
 #[derive(Debug)]
 pub enum Source {
+    /// The kernel of this machine.
+    Live(Box<Live>),
     /// A capture.
     Replay(Box<Replay>),
 }
@@ -63,13 +68,19 @@ pub struct Delivery<'a> {
     pub event: Event<'a>,
     /// Its number (`evt.num`): events are counted from 1 on, also those that nobody gets to see.
     pub number: u64,
-    /// The processor it happened on.
+    /// The processor it happened on; 0 where the source does not tell.
     pub cpu: u16,
 }
 
 /// Why there are no events, or no more of them.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
+    /// The probe cannot be started.
+    #[error(transparent)]
+    Probe(#[from] probe::Error),
+    /// The running machine cannot be looked at.
+    #[error(transparent)]
+    Machine(#[from] LiveError),
     /// The capture cannot be read, or no further.
     #[error("{}: {cause}", path.display())]
     Capture {
@@ -82,6 +93,13 @@ pub enum SourceError {
 }
 
 impl Source {
+    /// Starts the probe, then looks at the running machine, whose root directory is seen at `host_root`. What happens meanwhile waits in
+    /// the rings.
+    pub fn live(config: &probe::Config, host_root: &Path) -> Result<(Source, State), SourceError> {
+        let (live, state) = Live::open(config, host_root)?;
+        Ok((Source::Live(Box::new(live)), state))
+    }
+
     /// Opens a capture: a file or a named pipe, plain or packed with gzip.
     pub fn replay(path: impl AsRef<Path>) -> Result<(Source, State), SourceError> {
         let (replay, state) = Replay::open(path.as_ref())?;
@@ -90,8 +108,9 @@ impl Source {
 
     /// The next event; waits for one at most that long. A capture never waits.
     #[inline]
-    pub fn next(&mut self, _timeout: Duration) -> Result<Next<'_>, SourceError> {
+    pub fn next(&mut self, timeout: Duration) -> Result<Next<'_>, SourceError> {
         match self {
+            Source::Live(live) => Ok(live.next(timeout)),
             Source::Replay(replay) => replay.next_event(),
         }
     }

@@ -1,0 +1,60 @@
+//! The kernel of this machine.
+
+use std::{path::Path, time::Duration};
+
+use falco_event::Event;
+use falco_probe::{self as probe, Probe};
+use falco_state::State;
+
+use crate::{Delivery, Next, SourceError};
+
+/// The probe, with its events counted.
+#[derive(Debug)]
+pub struct Live {
+    probe: Probe,
+    number: u64,
+    malformed: u64,
+}
+
+impl Live {
+    /// Starts the probe first and looks at the machine second, so that nothing that happens in between is missed.
+    pub fn open(config: &probe::Config, host_root: &Path) -> Result<(Live, State), SourceError> {
+        let probe = Probe::open(config)?;
+        let state = State::live(host_root)?;
+        let live = Live {
+            probe,
+            number: 0,
+            malformed: 0,
+        };
+        Ok((live, state))
+    }
+
+    /// The next event; waits for one at most that long.
+    #[inline]
+    pub fn next(&mut self, timeout: Duration) -> Next<'_> {
+        let bytes = match self.probe.next(timeout) {
+            probe::Next::Event(bytes) => bytes,
+            probe::Next::Timeout => return Next::Timeout,
+        };
+        let Ok(event) = Event::parse(bytes) else {
+            self.malformed += 1;
+            return Next::Timeout;
+        };
+        self.number += 1;
+        Next::Event(Delivery {
+            event,
+            number: self.number,
+            cpu: 0,
+        })
+    }
+
+    /// The probe: how it watches, what it lost.
+    pub fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
+    /// How many events were left out because they contradict the schema; always 0 unless probe and program do not belong together.
+    pub fn malformed(&self) -> u64 {
+        self.malformed
+    }
+}
