@@ -1,0 +1,208 @@
+//! The rule set: which rules look at which events, which are enabled, and running them.
+
+use falco_event::{EventCode, codes};
+use falco_filter::{Memo, Tests, Values};
+
+use crate::Priority;
+use crate::compile::{Compiled, Rule};
+use crate::events::{EventSet, SyscallSet};
+
+/// The place of a rule in its [`RuleSet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleIx(pub u32);
+
+/// Which matches of one event count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Matching {
+    /// The first, in the order of the rules.
+    #[default]
+    First,
+    /// All.
+    All,
+}
+
+/// One entry of `rules:` in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Whether to enable or to disable.
+    pub enable: bool,
+    /// What.
+    pub what: Selected,
+}
+
+/// Which rules an entry of `rules:` is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selected {
+    /// Those whose name fits a pattern with `*`.
+    Rule(String),
+    /// Those with a tag.
+    Tag(String),
+}
+
+/// Rules that can be run, in the order of their definition.
+#[derive(Debug)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    enabled: Vec<bool>,
+    tests: Tests,
+    /// For each event the enabled rules that look at it, in order.
+    index: Box<[Box<[RuleIx]>]>,
+}
+
+impl RuleSet {
+    pub(crate) fn new(compiled: Compiled, min_priority: Priority) -> RuleSet {
+        let rules: Vec<Rule> = (compiled.rules.into_iter())
+            .filter(|rule| rule.priority <= min_priority)
+            .collect();
+        let mut set = RuleSet {
+            enabled: rules.iter().map(|rule| rule.enabled).collect(),
+            rules,
+            tests: compiled.tests,
+            index: Box::default(),
+        };
+        set.build_index();
+        set
+    }
+
+    /// All rules, also those that are not enabled.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// A rule.
+    pub fn get(&self, rule: RuleIx) -> Option<&Rule> {
+        self.rules.get(rule.0 as usize)
+    }
+
+    /// Whether a rule is enabled.
+    pub fn is_enabled(&self, rule: RuleIx) -> bool {
+        self.enabled.get(rule.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// The enabled rules, in order.
+    pub fn enabled(&self) -> impl Iterator<Item = (RuleIx, &Rule)> {
+        (self.rules.iter().zip(&self.enabled).enumerate())
+            .filter(|(_, (_, enabled))| **enabled)
+            .map(|(index, (rule, _))| (RuleIx(index as u32), rule))
+    }
+
+    /// Enables and disables rules, entry by entry.
+    pub fn select(&mut self, selections: &[Selection]) {
+        for selection in selections {
+            for (rule, enabled) in self.rules.iter().zip(&mut self.enabled) {
+                let selected = match &selection.what {
+                    Selected::Rule(pattern) => fits(pattern, &rule.name),
+                    Selected::Tag(tag) => rule.tags.contains(tag),
+                };
+                if selected {
+                    *enabled = selection.enable;
+                }
+            }
+        }
+        self.build_index();
+    }
+
+    /// The events that an enabled rule can match.
+    pub fn events(&self) -> EventSet {
+        let mut events = EventSet::NONE;
+        self.enabled()
+            .for_each(|(_, rule)| events.extend(&rule.reach.events));
+        events
+    }
+
+    /// The system calls whose events an enabled rule can match.
+    pub fn syscalls(&self) -> SyscallSet {
+        let mut calls = SyscallSet::NONE;
+        self.enabled()
+            .for_each(|(_, rule)| calls.extend(&rule.reach.syscalls));
+        calls
+    }
+
+    /// A memory for [`RuleSet::run`] that fits this rule set.
+    pub fn memo(&self) -> Memo {
+        Memo::new(&self.tests)
+    }
+
+    /// Runs the enabled rules that look at events of this kind over one event and tells which match. Allocates nothing.
+    pub fn run<'e>(
+        &self,
+        code: EventCode,
+        values: &impl Values<'e>,
+        memo: &mut Memo,
+        matching: Matching,
+        mut on_match: impl FnMut(RuleIx),
+    ) {
+        let Some(rules) = self.index.get(code.index()) else {
+            return;
+        };
+        memo.next_event();
+        for &ix in rules {
+            let Some(rule) = self.rules.get(ix.0 as usize) else {
+                continue;
+            };
+            if rule.program.run(&self.tests, values, memo) {
+                on_match(ix);
+                if matching == Matching::First {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Every rule also looks at asynchronous events: their names are not known beforehand.
+    fn build_index(&mut self) {
+        let index = EventCode::all().map(|code| {
+            self.enabled()
+                .filter(|(_, rule)| code == codes::ASYNCEVENT_E || rule.reach.events.contains(code))
+                .map(|(ix, _)| ix)
+                .collect()
+        });
+        self.index = index.collect();
+    }
+}
+
+/// Whether a name fits a pattern. For a `*` the shortest text is taken after which the pattern goes on, and never another: so `*o` does not
+/// fit `foo`.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut literals = pattern.split('*');
+    let Some(mut rest) = literals.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    if !pattern.contains('*') {
+        return rest.is_empty();
+    }
+    let mut ends_open = false;
+    for literal in literals {
+        ends_open = literal.is_empty();
+        match rest.find(literal) {
+            Some(at) => rest = rest.get(at + literal.len()..).unwrap_or(""),
+            None => return false,
+        }
+    }
+    ends_open || rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn patterns_take_the_first_that_fits() {
+        for (pattern, name, expected) in [
+            ("foo", "foo", true),
+            ("foo", "foobar", false),
+            ("*", "", true),
+            ("*", "anything", true),
+            ("f*", "foo", true),
+            ("*o", "foo", false),
+            ("*oo", "foo", true),
+            ("f*o", "foo", false),
+            ("*a*c", "xaybc", true),
+            ("**b*", "abc", true),
+            ("", "", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}
