@@ -15,6 +15,18 @@
 #include "syscalls/socket.c"
 #include "syscalls/task.c"
 
+/* Whether the task is in a call of the 32-bit interface, whose numbers and registers are others. */
+static __always_inline bool in_compat_call(void)
+{
+	struct task_struct *task = current_task();
+
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread_info.status) & 2; /* TS_COMPAT */
+#else
+	return BPF_CORE_READ(task, thread_info.flags) & (1 << 22); /* _TIF_32BIT */
+#endif
+}
+
 /* The exit of every call: the interest is which numbers have a program. */
 SEC("tp_btf/sys_exit")
 int dispatch(u64 *ctx)
@@ -26,7 +38,7 @@ int dispatch(u64 *ctx)
 	u64 number = (u32)BPF_CORE_READ(regs, syscallno);
 #endif
 
-	if (number < 512 && !ignored(ctx[1]))
+	if (number < 512 && !ignored(ctx[1]) && !in_compat_call())
 		bpf_tail_call(ctx, &handlers, number);
 	return 0;
 }

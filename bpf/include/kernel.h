@@ -134,10 +134,25 @@ struct pid {
 	u32 level;
 	struct upid numbers[1];
 };
-struct user_namespace;
+struct uid_gid_extent {
+	u32 first, lower_first, count;
+};
+struct uid_gid_map {
+	u32 nr_extents;
+	struct uid_gid_extent extent[5];
+};
+struct user_namespace {
+	struct uid_gid_map uid_map, gid_map;
+};
+struct group_info {
+	int ngroups;
+	kgid_t gid[1];
+};
 struct cred {
 	kuid_t uid, suid, euid, fsuid;
 	kgid_t gid, sgid, egid, fsgid;
+	struct user_namespace *user_ns;
+	struct group_info *group_info;
 };
 struct tty_driver {
 	int major;
@@ -179,7 +194,12 @@ enum cgroup_subsys_id { cpuset_cgrp_id, cpu_cgrp_id, cpuacct_cgrp_id, io_cgrp_id
 struct nsproxy {
 	struct pid_namespace *pid_ns_for_children;
 };
+struct thread_info {
+	unsigned long flags;
+	u32 status;
+};
 struct task_struct {
+	struct thread_info thread_info;
 	u32 flags;
 	int pid, tgid;
 	int exit_code;

@@ -75,6 +75,9 @@ static __always_inline u64 nanoseconds(s64 seconds, s64 rest)
 	return seconds < 0 ? 0 : seconds * 1000000000ULL + rest;
 }
 
+/* "fs: add infrastructure for multigrain timestamps" (6.13) keeps a flag above the nanoseconds of the time of the last change. */
+#define NANOSECONDS_MASK 0x7fffffff
+
 static __always_inline u64 inode_ctime(struct inode *inode)
 {
 	struct inode___plain *plain = (void *)inode;
@@ -82,7 +85,7 @@ static __always_inline u64 inode_ctime(struct inode *inode)
 	struct inode___split *split = (void *)inode;
 
 	if (bpf_core_field_exists(split->i_ctime_sec))
-		return nanoseconds(BPF_CORE_READ(split, i_ctime_sec), BPF_CORE_READ(split, i_ctime_nsec));
+		return nanoseconds(BPF_CORE_READ(split, i_ctime_sec), BPF_CORE_READ(split, i_ctime_nsec) & NANOSECONDS_MASK);
 	if (bpf_core_field_exists(renamed->__i_ctime))
 		return nanoseconds(BPF_CORE_READ(renamed, __i_ctime.tv_sec), BPF_CORE_READ(renamed, __i_ctime.tv_nsec));
 	return nanoseconds(BPF_CORE_READ(plain, i_ctime.tv_sec), BPF_CORE_READ(plain, i_ctime.tv_nsec));

@@ -93,6 +93,21 @@ static __always_inline u32 resolve_flags(u64 flags)
 	return out;
 }
 
+static __always_inline u32 io_uring_flags(u32 flags)
+{
+	u32 out = 0;
+
+	/* IORING_SQ_NEED_WAKEUP is a bit of another word, with the number of IORING_SETUP_IOPOLL: upstream reports both for it. */
+	MOVE(1, F_IO_URING_SETUP_FLAGS__IORING_SETUP_IOPOLL | F_IO_URING_SETUP_FLAGS__IORING_SQ_NEED_WAKEUP);
+	MOVE(2, F_IO_URING_SETUP_FLAGS__IORING_SETUP_SQPOLL);
+	MOVE(4, F_IO_URING_SETUP_FLAGS__IORING_SETUP_SQ_AFF);
+	MOVE(8, F_IO_URING_SETUP_FLAGS__IORING_SETUP_CQSIZE);
+	MOVE(16, F_IO_URING_SETUP_FLAGS__IORING_SETUP_CLAMP);
+	MOVE(32, F_IO_URING_SETUP_FLAGS__IORING_SETUP_ATTACH_RW);
+	MOVE(64, F_IO_URING_SETUP_FLAGS__IORING_SETUP_R_DISABLED);
+	return out;
+}
+
 /* The choices of fcntl, in the order of the kernel's numbers. */
 static __always_inline u8 fcntl_command(u32 command)
 {

@@ -52,13 +52,18 @@ static __always_inline u16 push_unix_path(struct scratch *s, const char *path)
 	return push_str_kernel(s, first ? path : path + 1, UNIX_PATH_MAX);
 }
 
-/* An address that a program passed in. */
+/* The longest address that we look at; programs pass up to 128 bytes, whatever the family. */
+#define SOCKADDR_MAX 127
+
+/* An address that a program passed in; one too short for its family is left out, as the kernel refuses it. */
 static __always_inline void put_sockaddr(struct scratch *s, const void *from, u32 length)
 {
 	u8 *raw = s->path;
 	u16 written = 0;
 
-	if (!from || !length || bpf_probe_read_user(raw, length & 127, from)) {
+	if (length > SOCKADDR_MAX)
+		length = SOCKADDR_MAX;
+	if (!from || length < sizeof(u16) || bpf_probe_read_user(raw, length & SOCKADDR_MAX, from)) {
 		put_empty(s);
 		return;
 	}
@@ -66,6 +71,8 @@ static __always_inline void put_sockaddr(struct scratch *s, const void *from, u3
 	case AF_INET: {
 		struct user_in *in = (void *)raw;
 
+		if (length < sizeof(*in))
+			break;
 		push_u8(s, F_SOCKET_FAMILIES__AF_INET);
 		push_u32(s, in->addr);
 		push_u16(s, host_order(in->port));
@@ -75,6 +82,8 @@ static __always_inline void put_sockaddr(struct scratch *s, const void *from, u3
 	case AF_INET6: {
 		struct user_in6 *in = (void *)raw;
 
+		if (length < sizeof(*in))
+			break;
 		push_u8(s, F_SOCKET_FAMILIES__AF_INET6);
 		push_in6(s, &in->addr);
 		push_u16(s, host_order(in->port));
@@ -82,7 +91,7 @@ static __always_inline void put_sockaddr(struct scratch *s, const void *from, u3
 		break;
 	}
 	case AF_UNIX:
-		raw[length & 127] = 0;
+		raw[length & SOCKADDR_MAX] = 0;
 		push_u8(s, F_SOCKET_FAMILIES__AF_UNIX);
 		written = 1 + push_unix_path(s, (char *)raw + 2);
 		break;

@@ -122,6 +122,50 @@ static __always_inline u64 capabilities(struct task_struct *task, int which)
 #define CAP_DAC_OVERRIDE 1
 #define CAP_FOWNER 3
 
+#define MAPPED_RANGES_MAX 5
+#define GROUPS_STEPS_MAX 17 /* of a binary search in NGROUPS_MAX entries */
+
+/* Whether an id of the host has a number in a user namespace. */
+static __always_inline bool is_mapped(struct uid_gid_map *map, u32 id)
+{
+	u32 ranges = BPF_CORE_READ(map, nr_extents);
+	int i;
+
+	/* More ranges lie elsewhere; so many are taken to hold everything. */
+	if (ranges > MAPPED_RANGES_MAX)
+		return true;
+#pragma unroll
+	for (i = 0; i < MAPPED_RANGES_MAX; i++) {
+		u32 start = BPF_CORE_READ(map, extent[i].lower_first), count = BPF_CORE_READ(map, extent[i].count);
+
+		if (i < ranges && id >= start && id - start < count)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a group is among the supplementary groups, which the kernel keeps sorted. */
+static __always_inline bool has_group(const struct cred *cred, u32 group)
+{
+	struct group_info *groups = BPF_CORE_READ(cred, group_info);
+	u32 low = 0, high = BPF_CORE_READ(groups, ngroups), middle, found;
+	int i;
+
+	for (i = 0; i < GROUPS_STEPS_MAX && low < high; i++) {
+		middle = low + (high - low) / 2;
+		if (bpf_probe_read_kernel(&found, sizeof(found),
+					  (char *)groups + bpf_core_field_offset(struct group_info, gid) + middle * sizeof(found)))
+			return false;
+		if (found == group)
+			return true;
+		if (found < group)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
 /* Whether the task may write to its executable, as far as modes and capabilities tell. */
 static __always_inline bool may_write(struct task_struct *task, struct inode *inode)
 {
@@ -129,6 +173,7 @@ static __always_inline bool may_write(struct task_struct *task, struct inode *in
 	u32 uid = BPF_CORE_READ(inode, i_uid.val), gid = BPF_CORE_READ(inode, i_gid.val);
 	u16 mode = BPF_CORE_READ(inode, i_mode);
 	u64 caps = capabilities(task, 2);
+	struct user_namespace *ns = BPF_CORE_READ(cred, user_ns);
 
 	if (BPF_CORE_READ(inode, i_sb, s_flags) & 1 /* SB_RDONLY */)
 		return false;
@@ -138,9 +183,14 @@ static __always_inline bool may_write(struct task_struct *task, struct inode *in
 		return false;
 	if (BPF_CORE_READ(cred, fsuid.val) == uid)
 		return true;
-	if (BPF_CORE_READ(cred, fsgid.val) == gid)
+	if (BPF_CORE_READ(cred, fsgid.val) == gid || has_group(cred, gid))
 		mode >>= 3;
-	return (mode & 2) || (caps & (1ULL << CAP_DAC_OVERRIDE)) || (caps & (1ULL << CAP_FOWNER));
+	if (mode & 2)
+		return true;
+	if (!(caps & (1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER)) ||
+	    !is_mapped(__builtin_preserve_access_index(&ns->uid_map), uid))
+		return false;
+	return (caps & (1ULL << CAP_FOWNER)) || is_mapped(__builtin_preserve_access_index(&ns->gid_map), gid);
 }
 
 #define CGROUP_DEPTH_MAX 6
@@ -211,23 +261,28 @@ static __always_inline void put_cgroups(struct scratch *s, struct task_struct *t
 	put_length(s, total);
 }
 
-#define ARGS_MAX 4095
+/* argv[0] and the other arguments together, and the environment, are cut at so many bytes. */
+#define ARGS_MAX 4096
+
+/* Strings that lie one after the other in user memory, each with its NUL; what was cut gets one too. */
+static __always_inline u16 push_strings_user(struct scratch *s, u64 start, u64 end, u32 max)
+{
+	u16 length = end > start ? push_bytes_user(s, (const void *)start, end - start, max) : 0;
+
+	if (length)
+		s->data[(s->end - 1) & EVENT_MASK] = 0;
+	return length;
+}
 
 /* argv[0], then the rest of the arguments as they lie in the task's memory. */
 static __always_inline void put_exe_and_args(struct scratch *s, struct task_struct *task)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	u64 start = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
-	u16 exe = push_str_user(s, (const void *)start, PATH_MAX_BYTES), args = 0;
+	u16 exe = push_str_user(s, (const void *)start, PATH_MAX_BYTES);
 
 	put_length(s, exe);
-	if (end > start + exe) {
-		args = push_bytes_user(s, (const void *)(start + exe), end - start - exe, ARGS_MAX);
-		/* What was cut is closed all the same. */
-		if (args)
-			s->data[(s->end - 1) & EVENT_MASK] = 0;
-	}
-	put_length(s, args);
+	put_length(s, push_strings_user(s, start + exe, end, exe < ARGS_MAX ? ARGS_MAX - exe : 0));
 }
 
 static __always_inline void put_ids(struct scratch *s, struct task_struct *task)

@@ -70,7 +70,7 @@ int executed(u64 *ctx)
 	put_s64(s, 0);
 	put_exe_and_args(s, task);
 	put_before_env(s, task);
-	put_bytes_user(s, (void *)start, end - start, ARGS_MAX);
+	put_length(s, push_strings_user(s, start, end, ARGS_MAX));
 	put_after_env(s, task);
 	put_str_kernel(s, BPF_CORE_READ(program, filename));
 	event_send(s, DROP_EXECVE);
@@ -79,19 +79,21 @@ int executed(u64 *ctx)
 
 #define STRINGS_MAX 16
 
-/* The strings of an array that the caller passed, from the index on. */
-static __always_inline u16 push_strings(struct scratch *s, const char *const *array, int index)
+/* The strings of an array that the caller passed, from the index on, as far as there is room. */
+static __always_inline u16 push_strings(struct scratch *s, const char *const *array, int index, u32 room)
 {
 	u64 start = s->end;
 	const char *text;
 	int i;
 
+	if (!array || !room)
+		return 0;
 	for (i = 0; i < STRINGS_MAX; i++) {
 		if (bpf_probe_read_user(&text, sizeof(text), &array[index + i]) || !text)
 			break;
 		push_str_user(s, text, PATH_MAX_BYTES);
-		if (s->end - start >= ARGS_MAX) {
-			s->end = start + ARGS_MAX;
+		if (s->end - start >= room) {
+			s->end = start + room;
 			s->data[(s->end - 1) & EVENT_MASK] = 0;
 			break;
 		}
@@ -103,15 +105,22 @@ static __always_inline void failed(const struct call *call, struct scratch *s, c
 {
 	struct task_struct *task = current_task();
 	const char *first = NULL;
+	u32 exe;
 
 	if (!s)
 		return;
 	put_s64(s, call->ret);
-	bpf_probe_read_user(&first, sizeof(first), argv);
-	put_str_user(s, first);
-	put_length(s, argv ? push_strings(s, argv, 1) : 0);
+	if (argv) {
+		bpf_probe_read_user(&first, sizeof(first), argv);
+		exe = push_str_user(s, first, PATH_MAX_BYTES);
+	} else {
+		push_u8(s, 0);
+		exe = 1;
+	}
+	put_length(s, exe);
+	put_length(s, push_strings(s, argv, 1, exe < ARGS_MAX ? ARGS_MAX - exe : 0));
 	put_before_env(s, task);
-	put_length(s, envp ? push_strings(s, envp, 0) : 0);
+	put_length(s, push_strings(s, envp, 0, ARGS_MAX));
 	put_after_env(s, task);
 }
 

@@ -7,7 +7,7 @@
 #define THREADS_MAX 16
 #define PF_EXITING 0x4
 
-/* The first thread of a process that is not ending itself, 0 without. */
+/* The first thread of a process that is not ending itself, 0 without, -1 when there are too many to look at. */
 static __always_inline s32 living_thread(struct task_struct *task)
 {
 	struct list_head *head = (void *)BPF_CORE_READ(task, signal) + bpf_core_field_offset(struct signal_struct, thread_head);
@@ -21,7 +21,7 @@ static __always_inline s32 living_thread(struct task_struct *task)
 			return BPF_CORE_READ(thread, pid);
 		node = BPF_CORE_READ(node, next);
 	}
-	return 0;
+	return node == head ? 0 : -1;
 }
 
 static __always_inline bool is_subreaper(struct task_struct *task)

@@ -172,7 +172,7 @@ SYSCALL(timerfd_create)
 		return;
 	put_s64(s, call->ret);
 	put_u8(s, arg(call, 0));
-	put_u8(s, 0);
+	put_u8(s, fd_flags(arg(call, 1))); /* O_CLOEXEC does not fit into what the schema provides */
 	event_send(s, DROP_OTHER);
 }
 
@@ -295,10 +295,10 @@ SYSCALL(io_uring_setup)
 	put_u32(s, arg(call, 0));
 	put_u32(s, params.sq_entries);
 	put_u32(s, params.cq_entries);
-	/* The bits of flags and features are the same on the wire, as far as they have names there. */
-	put_u32(s, params.flags & 0xff);
+	put_u32(s, io_uring_flags(params.flags));
 	put_u32(s, params.sq_thread_cpu);
 	put_u32(s, params.sq_thread_idle);
+	/* These bits are the same on the wire, as far as they have names there. */
 	put_u32(s, params.features & 0x7ff);
 	event_send(s, DROP_OTHER);
 }

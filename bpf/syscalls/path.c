@@ -88,7 +88,7 @@ SYSCALL(mkdirat)
 
 SYSCALL(unlinkat)
 {
-	struct scratch *s = BEGIN(SYSCALL_UNLINKAT_X);
+	struct scratch *s = BEGIN(SYSCALL_UNLINKAT_2_X);
 
 	if (!s)
 		return;
