@@ -10,7 +10,10 @@ pub struct CaptureError(Box<Fault>);
 /// The fault of a capture. Offsets count the bytes of the capture itself: of what comes out of gzip, where it is packed.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// The system refused to open or read.
+    /// The system refused to open it.
+    #[error("cannot open the capture: {0}")]
+    Open(#[source] io::Error),
+    /// The system refused to read, or the gzip file is cut off or damaged.
     #[error("cannot read the capture at byte {offset}: {cause}")]
     Read {
         /// Where the next byte was wanted.

@@ -64,8 +64,7 @@ pub struct Captured<'a> {
 impl Reader<File> {
     /// Opens a file and reads the tables up to the first event.
     pub fn open(path: impl AsRef<Path>) -> Result<(Reader<File>, State), CaptureError> {
-        let file = File::open(path)
-            .map_err(|cause| CaptureError::from(Fault::Read { offset: 0, cause }))?;
+        let file = File::open(path).map_err(Fault::Open)?;
         Reader::new(file)
     }
 }

@@ -64,6 +64,15 @@ fn the_first_bytes_tell_what_is_no_capture() {
 }
 
 #[test]
+fn a_capture_that_is_not_there() {
+    let error = Reader::open("no such file").unwrap_err().to_string();
+    assert!(
+        error.starts_with("cannot open the capture: No such file"),
+        "{error}"
+    );
+}
+
+#[test]
 fn other_byte_orders_and_versions_are_refused() {
     let mut swapped = Capture::new().chdirs(1).0;
     swapped[8..12].reverse();

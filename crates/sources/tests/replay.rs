@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use falco_event::Origin;
 use falco_sources::{Next, Source};
 
 fn shared(path: &str) -> Option<PathBuf> {
@@ -32,11 +31,8 @@ fn replay(path: &Path) -> Vec<(u64, &'static str)> {
     loop {
         match source.next(Duration::ZERO).unwrap() {
             Next::Event(delivery) => {
-                state.apply(&delivery.event);
-                let (code, info) = (delivery.event.code(), delivery.event.info());
-                // The entries into calls that are left are for the state only.
-                if !(code.is_enter() && info.origin == Origin::Syscall) {
-                    shown.push((delivery.number, info.name));
+                if !state.apply(&delivery.event).hidden {
+                    shown.push((delivery.number, delivery.event.info().name));
                 }
             }
             Next::Restart(fresh) => state = *fresh,
