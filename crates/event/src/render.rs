@@ -6,8 +6,8 @@ mod names;
 mod sockets;
 
 use crate::{
-    Event, EventCode, EventInfo, Format, Names, ParamType, SyscallCode, codes,
-    schema::{Alternative, Flag},
+    Event, EventCode, EventInfo, Format, Names, ParamType, SyscallCode, codes, schema::Flag,
+    value::Typed,
 };
 
 pub use names::{errno_name, signal_name};
@@ -61,36 +61,6 @@ impl Default for Show {
     }
 }
 
-/// One parameter, its type chosen where it is dynamic.
-struct Param<'a> {
-    bytes: &'a [u8],
-    ty: ParamType,
-    format: Format,
-    names: Names,
-}
-
-fn param<'a>(event: &Event<'a>, index: usize) -> Option<Param<'a>> {
-    let info = event.info().params.get(index)?;
-    let bytes = event.param(index).unwrap_or_default();
-    if let (Names::Dynamic(alternatives), Some((selector, rest))) =
-        (info.names, bytes.split_first())
-        && let Some(Alternative { ty, format }) = alternatives.get(usize::from(*selector))
-    {
-        return Some(Param {
-            bytes: rest,
-            ty: *ty,
-            format: *format,
-            names: Names::None,
-        });
-    }
-    Some(Param {
-        bytes,
-        ty: info.ty,
-        format: info.format,
-        names: info.names,
-    })
-}
-
 impl Show {
     /// The value alone.
     pub fn value(
@@ -100,7 +70,7 @@ impl Show {
         resolver: &impl Resolver,
         out: &mut impl Sink,
     ) {
-        let Some(param) = param(event, index) else {
+        let Some(param) = event.typed(index) else {
             return;
         };
         if param.bytes.is_empty() {
@@ -159,7 +129,7 @@ impl Show {
         resolver: &impl Resolver,
         out: &mut impl Sink,
     ) -> bool {
-        let Some(param) = param(event, index).filter(|param| !param.bytes.is_empty()) else {
+        let Some(param) = event.typed(index).filter(|param| !param.bytes.is_empty()) else {
             return false;
         };
         match param.ty {
@@ -275,7 +245,7 @@ impl<S: Sink> Sink for Brackets<'_, S> {
     }
 }
 
-impl Param<'_> {
+impl Typed<'_> {
     /// The bytes as a number, filled with zeros.
     fn unsigned(&self) -> u64 {
         let mut wide = [0; 8];
@@ -375,7 +345,7 @@ fn choices(table: &[Flag], value: u64, out: &mut impl Sink) -> bool {
 fn relative(
     event: &Event<'_>,
     index: usize,
-    param: &Param<'_>,
+    param: &Typed<'_>,
     resolver: &impl Resolver,
     out: &mut impl Sink,
 ) -> bool {
@@ -410,7 +380,7 @@ fn fd_list(bytes: &[u8], resolver: &impl Resolver, out: &mut impl Sink) {
     }
 }
 
-fn signal_set(param: &Param<'_>, out: &mut impl Sink) {
+fn signal_set(param: &Typed<'_>, out: &mut impl Sink) {
     let mut any = false;
     for signal in (0..32_u8).filter(|bit| param.unsigned() & (1 << bit) != 0) {
         if let Some(name) = signal_name(signal + 1) {

@@ -41,6 +41,11 @@ impl EventCode {
         self.0.is_multiple_of(2)
     }
 
+    /// The events that rules know by that name: entries and ends, of today and of older schemas.
+    pub fn named(name: &str) -> impl Iterator<Item = EventCode> {
+        Self::all().filter(move |code| code.info().name == name)
+    }
+
     /// All of them, in order.
     pub fn all() -> impl Iterator<Item = EventCode> {
         (0..Self::COUNT as u16).map(EventCode)
@@ -196,6 +201,13 @@ impl SyscallCode {
         (usize::from(code) < Self::COUNT).then_some(SyscallCode(code))
     }
 
+    /// The call that has that number on `x86_64`.
+    #[inline]
+    pub fn from_x86_64(number: u16) -> Option<SyscallCode> {
+        let code = X86_64.get(usize::from(number))?;
+        code.map(SyscallCode)
+    }
+
     /// The call of that name.
     pub fn by_name(name: &str) -> Option<SyscallCode> {
         Self::all().find(|code| code.info().name == name)
@@ -217,6 +229,22 @@ impl SyscallCode {
         (0..Self::COUNT as u16).map(SyscallCode)
     }
 }
+
+/// The codes of system calls by their numbers on `x86_64`.
+static X86_64: [Option<u16>; X86_64_COUNT] = {
+    let mut codes = [None; X86_64_COUNT];
+    let mut code = 0;
+    while code < SYSCALLS.len() {
+        if let Some(number) = SYSCALLS[code].x86_64 {
+            codes[number as usize] = Some(code as u16);
+        }
+        code += 1;
+    }
+    codes
+};
+
+/// More than the highest number there is: one beyond does not compile.
+const X86_64_COUNT: usize = 512;
 
 /// One system call, or a kernel tracepoint that is treated as one.
 #[derive(Debug)]
