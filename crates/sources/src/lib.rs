@@ -1,6 +1,6 @@
 //! Where events come from: the kernel of this machine, or a capture.
 //!
-//! Opening a [`Source`] gives the [`State`](falco_state::State) of the machine as well: of the running one, or of the one that was
+//! Opening a [`Source`] gives the [`State`] of the machine as well: of the running one, or of the one that was
 //! captured when the capture began. From then on the source lends one event after the other, numbered as upstream numbers them.
 //!
 //! The crate does not apply events to the state (but for those that upstream takes in while it opens a capture), and knows no rule.
