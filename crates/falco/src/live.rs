@@ -1,0 +1,181 @@
+//! Watching this machine: which calls to ask the probe for, and what it lost.
+
+use std::{fmt::Write as _, path::Path};
+
+use falco_event::{EventFlags, SyscallCode};
+use falco_rules::RuleSet;
+use falco_sources::{
+    Source, SourceError,
+    probe::{self, DropCause, Stats},
+};
+use falco_state::State;
+
+use crate::{
+    config::{Config, Engine},
+    log,
+};
+
+/// Calls that read and write, which are left out unless all are asked for: they are many.
+const IO_CALLS: [&str; 11] = [
+    "pread", "preadv", "pwrite", "pwritev", "read", "readv", "recv", "send", "sendfile", "write",
+    "writev",
+];
+
+/// Attaches to the calls that the rules and the state need.
+pub(crate) fn open(config: &Config, rules: &RuleSet) -> Result<(Source, State), SourceError> {
+    let mut probe_config = probe::Config {
+        calls: calls(config, rules),
+        snaplen: config.snaplen,
+        ..probe::Config::default()
+    };
+    if let Engine::Probe {
+        ring_bytes,
+        cpus_per_ring,
+        drop_failed,
+    } = config.engine
+    {
+        probe_config = probe::Config {
+            ring_bytes,
+            cpus_per_ring,
+            drop_failed,
+            ..probe_config
+        };
+    }
+    log::info("Opening 'syscall' source with modern BPF probe.");
+    let (source, state) = Source::live(&probe_config, Path::new("/"))?;
+    if let Source::Live(live) = &source {
+        let count = probe_config.calls.len() - live.probe().unsupported().len();
+        log::info(&format!(
+            "Watching {count} system calls by {}.",
+            live.probe().how()
+        ));
+        let unsupported: Vec<&str> = live
+            .probe()
+            .unsupported()
+            .iter()
+            .map(|call| call.info().name)
+            .collect();
+        if !unsupported.is_empty() {
+            log::line(
+                log::Level::Debug,
+                &format!("Not reported by the probe yet: {}", unsupported.join(", ")),
+            );
+        }
+    }
+    Ok((source, state))
+}
+
+/// The rules' calls, the state's, and those configured; without reads and writes unless all are asked for.
+fn calls(config: &Config, rules: &RuleSet) -> Vec<SyscallCode> {
+    let wanted = rules.syscalls();
+    let (removed, added): (Vec<&str>, Vec<&str>) = config
+        .custom_syscalls
+        .iter()
+        .map(String::as_str)
+        .partition(|name| name.starts_with('!'));
+    let is_removed = |name: &str| {
+        removed
+            .iter()
+            .any(|removed| removed.strip_prefix('!') == Some(name))
+    };
+    SyscallCode::all()
+        .filter(|code| {
+            let name = code.info().name;
+            let base = if added.is_empty() {
+                needs_state(*code)
+            } else {
+                added.contains(&name)
+            };
+            (wanted.contains(*code) || base)
+                && !is_removed(name)
+                && (config.all_syscalls || !IO_CALLS.contains(&name))
+        })
+        .collect()
+}
+
+/// Whether the state changes with the call.
+fn needs_state(code: SyscallCode) -> bool {
+    code.info()
+        .exit
+        .is_some_and(|exit| exit.info().flags.any(EventFlags::MODIFIES_STATE))
+}
+
+fn stats(source: &Source) -> Option<Stats> {
+    match source {
+        Source::Live(live) => Some(live.probe().stats()),
+        Source::Replay(_) => None,
+    }
+}
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Looks once a second of the events' time whether the probe lost something.
+#[derive(Debug, Default)]
+pub(crate) struct Drops {
+    next_ns: u64,
+    dropped: u64,
+}
+
+impl Drops {
+    pub(crate) fn is_due(&mut self, now_ns: u64) -> bool {
+        let due = now_ns >= self.next_ns;
+        if due {
+            self.next_ns = now_ns.saturating_add(SECOND_NS);
+        }
+        due
+    }
+
+    /// Says what was lost since the last time.
+    pub(crate) fn look(&mut self, source: &Source) {
+        let Some(stats) = stats(source) else { return };
+        let dropped = stats.dropped_total();
+        if dropped > self.dropped {
+            log::warning(&format!(
+                "Falco internal: syscall event drop. {} system calls dropped in last second.{}",
+                dropped - self.dropped,
+                causes(&stats)
+            ));
+            self.dropped = dropped;
+        }
+    }
+}
+
+/// The causes of losses, with their counts since the start.
+fn causes(stats: &Stats) -> String {
+    let mut text = String::new();
+    for cause in DropCause::ALL
+        .into_iter()
+        .filter(|cause| stats.dropped(*cause) > 0)
+    {
+        let _ = write!(text, " {}={}", cause.name(), stats.dropped(cause));
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!(" Since the start:{text}.")
+    }
+}
+
+/// What is said at the end about losses.
+pub(crate) fn report(source: &Source, verbose: bool) -> String {
+    let Some(stats) = stats(source) else {
+        return String::new();
+    };
+    let mut text = String::new();
+    if verbose {
+        let _ = writeln!(
+            text,
+            "Driver Events:{}\nDriver Drops:{}",
+            stats.events,
+            stats.dropped_total()
+        );
+    }
+    let _ = writeln!(
+        text,
+        "Syscall event drop monitoring:\n   - event drops: {} of {} events{}",
+        stats.dropped_total(),
+        stats.events,
+        causes(&stats)
+    );
+    text
+}

@@ -1,0 +1,88 @@
+//! The channels that the configuration names, and how alerts are written to them.
+
+use std::env;
+
+use anyhow::{Context as _, bail};
+use falco_alerts::{Channel, Format, Options, Outputs};
+use jiff::tz::TimeZone;
+
+use crate::{
+    config::{Config, Engine},
+    log,
+};
+
+/// Opens the channels.
+pub(crate) fn channels(config: &Config) -> anyhow::Result<Vec<Channel>> {
+    let mut channels = Vec::new();
+    if let Some((path, keep_open)) = &config.file {
+        channels.push(Channel::file(path.clone(), *keep_open, config.buffered));
+    }
+    if config.stdout {
+        channels.push(Channel::stdout(config.buffered));
+    }
+    for channel in &config.other_channels {
+        log::warning(&format!(
+            "{channel} is enabled, but this version does not have it yet: it gets no alerts."
+        ));
+    }
+    if channels.is_empty() {
+        bail!(
+            "No output configured, please make sure at least one output is configured and enabled."
+        );
+    }
+    Ok(channels)
+}
+
+/// Starts writing.
+pub(crate) fn start(
+    config: &Config,
+    zone: TimeZone,
+    channels: Vec<Channel>,
+) -> anyhow::Result<Outputs> {
+    let format = Format {
+        json: config.json,
+        include_output: config.json_output_property,
+        include_tags: config.json_tags_property,
+        include_message: config.json_message_property,
+        include_fields: config.json_fields_property,
+        iso8601: config.time_iso,
+        hostname: if matches!(config.engine, Engine::Replay(_)) {
+            env::var(HOSTNAME).unwrap_or_else(|_| node())
+        } else {
+            hostname()
+        },
+        zone,
+    };
+    let mut options = Options {
+        format,
+        ..Options::default()
+    };
+    if config.queue_capacity > 0 {
+        options.capacity = config.queue_capacity;
+    }
+    Outputs::start(options, channels, |trouble| {
+        log::line(log::Level::Error, &trouble.to_string())
+    })
+    .context("starting the outputs")
+}
+
+/// Overrides the name of the host in alerts.
+const HOSTNAME: &str = "FALCO_HOSTNAME";
+
+/// The name of this host.
+pub(crate) fn hostname() -> String {
+    if let Ok(name) = env::var(HOSTNAME) {
+        log::info(&format!(
+            "Hostname value has been overridden via environment variable to: {name}"
+        ));
+        return name;
+    }
+    node()
+}
+
+fn node() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}

@@ -1,0 +1,185 @@
+//! Starts the built program and reads its alerts; every wait is bounded.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+const START: Duration = Duration::from_secs(60);
+const ALERT: Duration = Duration::from_secs(10);
+
+/// A running falco.
+pub(crate) struct Falco {
+    child: Child,
+    lines: Receiver<String>,
+    errors: thread::JoinHandle<String>,
+    seen: Vec<String>,
+}
+
+impl Falco {
+    /// Starts it live and returns when it is known to see: when a read of `/etc/shadow` has raised an alert.
+    pub(crate) fn start(args: &[&str]) -> Falco {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_falco"))
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut err = child.stderr.take().unwrap();
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = err.read_to_string(&mut text);
+            text
+        });
+        let mut falco = Falco {
+            child,
+            lines,
+            errors,
+            seen: Vec::new(),
+        };
+        let deadline = Instant::now() + START;
+        loop {
+            Command::new("cat")
+                .arg("/etc/shadow")
+                .stdout(Stdio::null())
+                .status()
+                .unwrap();
+            let seen = falco.wait_for(Duration::from_millis(300), |alert| {
+                alert["output_fields"]["proc.cmdline"] == "cat /etc/shadow"
+            });
+            if seen.is_some() {
+                return falco;
+            }
+            if let Some(status) = falco.child.try_wait().unwrap() {
+                panic!(
+                    "falco ended with {status}:\n{}",
+                    falco.errors.join().unwrap()
+                );
+            }
+            assert!(
+                Instant::now() < deadline,
+                "falco saw nothing within {START:?}\n{}",
+                falco.seen()
+            );
+        }
+    }
+
+    /// The next alert that fits, within ten seconds.
+    pub(crate) fn wait(&mut self, fits: impl Fn(&Value) -> bool) -> Option<Value> {
+        self.wait_for(ALERT, fits)
+    }
+
+    fn wait_for(&mut self, limit: Duration, fits: impl Fn(&Value) -> bool) -> Option<Value> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).ok()?;
+            let alert = serde_json::from_str::<Value>(&line).ok();
+            self.seen.push(line);
+            if let Some(alert) = alert.filter(|alert| fits(alert)) {
+                return Some(alert);
+            }
+        }
+    }
+
+    /// The last lines that it printed.
+    pub(crate) fn seen(&self) -> String {
+        let mut text = String::new();
+        for line in self.seen.iter().rev().take(12) {
+            let _ = writeln!(text, "{line}");
+        }
+        text
+    }
+
+    /// Ends it as Ctrl-C does and returns what it printed after the alerts.
+    pub(crate) fn stop(mut self) -> String {
+        Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        let deadline = Instant::now() + ALERT;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        let mut rest = String::new();
+        for line in self.lines.iter() {
+            if !line.starts_with('{') {
+                let _ = writeln!(rest, "{line}");
+            }
+        }
+        assert!(status.success(), "falco ended with {status}");
+        rest
+    }
+}
+
+/// Whether this machine lets us watch it; says what is missing when not.
+pub(crate) fn can_watch() -> bool {
+    let root = fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+        status
+            .lines()
+            .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"))
+    });
+    let btf = Path::new("/sys/kernel/btf/vmlinux").exists();
+    if !root {
+        println!("skipped: watching the machine needs root");
+    }
+    if !btf {
+        println!("skipped: this kernel has no BTF (/sys/kernel/btf/vmlinux)");
+    }
+    root && btf
+}
+
+/// Upstream's stable rules, where they lie beside the project; says so when not.
+pub(crate) fn upstream_rules() -> Option<String> {
+    let rules = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/rules/falco_rules.yaml"
+    ));
+    if !rules.exists() {
+        println!(
+            "skipped: upstream's rules are not here ({})",
+            rules.display()
+        );
+        return None;
+    }
+    Some(rules.display().to_string())
+}
+
+/// The program that does what needs C.
+pub(crate) fn compile_actions(dir: &Path) -> String {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live/actions.c");
+    let program = dir.join("actions").display().to_string();
+    assert!(
+        Command::new("cc")
+            .args(["-O1", "-o", &program, source])
+            .status()
+            .unwrap()
+            .success()
+    );
+    program
+}
