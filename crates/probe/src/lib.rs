@@ -50,6 +50,8 @@ pub struct Config {
     pub snaplen: u32,
     /// Whether calls that failed are left out.
     pub drop_failed: bool,
+    /// How to watch; `None`: the cheapest way that works here.
+    pub how: Option<How>,
 }
 
 impl Default for Config {
@@ -60,6 +62,7 @@ impl Default for Config {
             cpus_per_ring: 2,
             snaplen: 80,
             drop_failed: false,
+            how: None,
         }
     }
 }

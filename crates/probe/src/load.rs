@@ -29,26 +29,29 @@ pub(crate) struct Loaded {
     unsupported: Vec<SyscallCode>,
 }
 
-/// The programs of one call: its name in the kernel's tracepoints and its number.
+/// What one call needs: its name in the kernel's tracepoints, its number, and the number of its tracepoint, if it is attached there.
 struct Handler {
     call: &'static str,
     number: u16,
+    tracepoint: Option<u64>,
 }
 
 pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
     error::check_machine()?;
-    let tracefs = Tracefs::open().ok();
-    let per_call = tracefs
-        .as_ref()
-        .filter(|tracefs| tracefs.sys_exit_id("openat").is_some());
-    if let Some(tracefs) = per_call {
-        return match load_as(config, How::PerCall, Some(tracefs)) {
-            Ok(loaded) => Ok(loaded),
-            // What was wrong with the better way is worth more than what is wrong with the other.
-            Err(error) => load_as(config, How::AllCalls, None).map_err(|_| error),
-        };
+    let per_call = || match Tracefs::open() {
+        Ok(tracefs) => load_as(config, How::PerCall, Some(&tracefs)),
+        Err(cause) => Err(Error::Refused {
+            cause: format!("tracefs: {cause}"),
+            detail: String::new(),
+        }),
+    };
+    let all_calls = || load_as(config, How::AllCalls, None);
+    match config.how {
+        Some(How::PerCall) => per_call(),
+        Some(How::AllCalls) => all_calls(),
+        // What was wrong with the better way is worth more than what is wrong with the other.
+        None => per_call().or_else(|error| all_calls().map_err(|_| error)),
     }
-    load_as(config, How::AllCalls, None)
 }
 
 fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loaded, Error> {
@@ -62,7 +65,13 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         .name("falco")
         .and_then(|builder| builder.open_memory(OBJECT))
         .map_err(refused)?;
-    let (handlers, unsupported) = choose(config, &open);
+    let (handlers, unsupported) = choose(config, &open, tracefs);
+    if handlers.is_empty() && !config.calls.is_empty() {
+        return Err(Error::Refused {
+            cause: "it has a tracepoint for none of the system calls".into(),
+            detail: String::new(),
+        });
+    }
     set_maps(&mut open, config, cpus).map_err(refused)?;
     for mut program in open.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
@@ -84,7 +93,8 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         if matches!(name.as_str(), "exited" | "executed" | "dispatch") {
             links.push(program.attach().map_err(refused)?);
         } else if let Some(call) = name.strip_prefix("one_") {
-            let Some(id) = tracefs.and_then(|tracefs| tracefs.sys_exit_id(call)) else {
+            let handler = handlers.iter().find(|handler| handler.call == call);
+            let Some(id) = handler.and_then(|handler| handler.tracepoint) else {
                 continue;
             };
             let event = perf::tracepoint_event(id).map_err(|cause| Error::Refused {
@@ -112,8 +122,13 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     })
 }
 
-/// Which handlers the calls asked for need, and which of the calls have none.
-fn choose(config: &Config, open: &OpenObject) -> (Vec<Handler>, Vec<SyscallCode>) {
+/// Which handlers the calls asked for need, and which of the calls have none: no program, or no tracepoint because the kernel was
+/// built without the call.
+fn choose(
+    config: &Config,
+    open: &OpenObject,
+    tracefs: Option<&Tracefs>,
+) -> (Vec<Handler>, Vec<SyscallCode>) {
     let programs: Vec<String> = open
         .progs()
         .map(|program| program.name().to_string_lossy().into_owned())
@@ -129,11 +144,16 @@ fn choose(config: &Config, open: &OpenObject) -> (Vec<Handler>, Vec<SyscallCode>
         } else {
             code.info().name
         };
-        if programs
+        let tracepoint = tracefs.and_then(|tracefs| tracefs.sys_exit_id(call));
+        let has_program = programs
             .iter()
-            .any(|program| program.strip_prefix("one_") == Some(call))
-        {
-            handlers.push(Handler { call, number });
+            .any(|program| program.strip_prefix("one_") == Some(call));
+        if has_program && tracefs.is_some() == tracepoint.is_some() {
+            handlers.push(Handler {
+                call,
+                number,
+                tracepoint,
+            });
         } else {
             unsupported.push(*code);
         }
