@@ -144,8 +144,14 @@ impl State {
     fn reset(&mut self, event: &Event<'_>) -> Subject {
         let code = event.code();
         let info = code.info();
-        if belongs_to_no_thread(code, info.flags, info.origin) {
+        if info.origin == Origin::Iter {
             return Subject::default();
+        }
+        if uses_nothing(code, info.flags) {
+            return Subject {
+                thread: self.threads.find(event.thread()),
+                ..Subject::default()
+            };
         }
         let (tid, now_ns) = (event.thread(), event.time_ns());
         self.counters.thread_lookups += 1;
@@ -184,7 +190,6 @@ impl State {
             | codes::SYSCALL_FORK_20_X
             | codes::SYSCALL_VFORK_20_X
             | codes::SCHEDSWITCH_6_E
-            | codes::PROCINFO_E
             | codes::PROCEXIT_1_E => None,
             _ => self.recover(event.thread(), event.time_ns()),
         }
@@ -319,9 +324,9 @@ impl crate::Scratch {
     }
 }
 
-fn belongs_to_no_thread(code: EventCode, flags: EventFlags, origin: Origin) -> bool {
-    (flags.any(EventFlags::SKIPPARSERESET) && code != codes::PROCINFO_E)
-        || matches!(origin, Origin::Iter)
+/// Events that may name a thread but do not happen in it.
+fn uses_nothing(code: EventCode, flags: EventFlags) -> bool {
+    flags.any(EventFlags::SKIPPARSERESET)
         || matches!(
             code,
             codes::CONTAINER_JSON_2_E

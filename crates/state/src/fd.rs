@@ -147,16 +147,17 @@ pub enum Layer {
 /// The most descriptors that are kept of one process.
 pub const FDS_MAX: usize = 4096;
 
-/// The descriptors of a process, by number. A child shares the table of its parent until one of them changes it.
+/// The descriptors of a process, by number. A child shares the table of its parent until one of them changes it; what does not change
+/// stays shared even then.
 #[derive(Clone, Debug, Default)]
 pub struct FdTable {
-    fds: Option<Rc<HashMap<i64, Fd, FxBuildHasher>>>,
+    fds: Option<Rc<HashMap<i64, Rc<Fd>, FxBuildHasher>>>,
 }
 
 impl FdTable {
     /// The descriptor of that number.
     pub fn get(&self, number: i64) -> Option<&Fd> {
-        self.fds.as_ref()?.get(&number)
+        Some(self.fds.as_ref()?.get(&number)?.as_ref())
     }
 
     /// The descriptor of that number, to be changed.
@@ -165,16 +166,15 @@ impl FdTable {
         if !fds.contains_key(&number) {
             return None;
         }
-        Rc::make_mut(fds).get_mut(&number)
+        Rc::make_mut(fds).get_mut(&number).map(Rc::make_mut)
     }
 
     /// Adds or replaces a descriptor. False when there is no room for it, or its number is none.
     pub fn insert(&mut self, number: i64, fd: Fd) -> bool {
-        let fds = self.fds.get_or_insert_default();
-        if number < 0 || (fds.len() >= FDS_MAX && !fds.contains_key(&number)) {
+        if number < 0 || (self.len() >= FDS_MAX && self.get(number).is_none()) {
             return false;
         }
-        Rc::make_mut(fds).insert(number, fd);
+        Rc::make_mut(self.fds.get_or_insert_default()).insert(number, Rc::new(fd));
         true
     }
 
@@ -202,16 +202,29 @@ impl FdTable {
         }
     }
 
-    /// All descriptors to be changed, in no order.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (i64, &mut Fd)> {
-        let fds = self.fds.as_mut().map(|fds| Rc::make_mut(fds).iter_mut());
-        fds.into_iter().flatten().map(|(number, fd)| (*number, fd))
+    /// Changes what the test says.
+    pub(crate) fn change_if(
+        &mut self,
+        test: impl Fn(i64, &Fd) -> bool,
+        mut change: impl FnMut(&mut Fd),
+    ) {
+        if let Some(fds) = &mut self.fds
+            && fds.iter().any(|(number, fd)| test(*number, fd))
+        {
+            for (number, fd) in Rc::make_mut(fds).iter_mut() {
+                if test(*number, fd) {
+                    change(Rc::make_mut(fd));
+                }
+            }
+        }
     }
 
     /// All descriptors, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &Fd)> {
         let fds = self.fds.as_ref().map(|fds| fds.iter());
-        fds.into_iter().flatten().map(|(number, fd)| (*number, fd))
+        fds.into_iter()
+            .flatten()
+            .map(|(number, fd)| (*number, fd.as_ref()))
     }
 
     /// How many there are.

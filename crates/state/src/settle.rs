@@ -64,17 +64,18 @@ impl State {
 
     pub(crate) fn settle_thread(&mut self, ix: ThreadIx) {
         self.threads.link(ix);
-        if let Some(thread) = self.threads.get_mut(ix)
-            && thread.fds.iter().any(|(_, fd)| is_socket(fd))
-        {
-            for (_, fd) in thread.fds.iter_mut() {
-                settle_socket(
-                    fd,
-                    &self.listening,
-                    &self.interfaces,
-                    &mut self.scratch.text,
-                );
-            }
+        if let Some(thread) = self.threads.get_mut(ix) {
+            thread.fds.change_if(
+                |_, fd| is_fresh_socket(fd),
+                |fd| {
+                    settle_socket(
+                        fd,
+                        &self.listening,
+                        &self.interfaces,
+                        &mut self.scratch.text,
+                    );
+                },
+            );
         }
     }
 
@@ -106,21 +107,26 @@ impl State {
     }
 }
 
-fn is_socket(fd: &Fd) -> bool {
-    matches!(fd.kind, FdKind::Inet(_) | FdKind::Unix { .. })
+/// Whether nothing was decided of a socket yet.
+fn is_fresh_socket(fd: &Fd) -> bool {
+    match &fd.kind {
+        FdKind::Inet(tuple) => tuple.role == Role::None || fd.name.is_empty(),
+        FdKind::Unix { role, .. } => *role == Role::None,
+        _ => false,
+    }
 }
 
 fn settle_socket(fd: &mut Fd, listening: &Ports, interfaces: &Interfaces, name: &mut Vec<u8>) {
     match &mut fd.kind {
         // A unix socket with a name was bound by who has it.
-        FdKind::Unix { role, .. } if *role == Role::None => {
+        FdKind::Unix { role, .. } => {
             *role = if fd.name.is_empty() {
                 Role::Client
             } else {
                 Role::Server
             };
         }
-        FdKind::Inet(tuple) if tuple.role == Role::None => {
+        FdKind::Inet(tuple) => {
             settle_tuple(tuple, listening, interfaces);
             fd.connected |= tuple.proto == Proto::Tcp && matches!(tuple.ends, Ends::Pair(..));
             name.clear();
@@ -135,6 +141,9 @@ fn settle_socket(fd: &mut Fd, listening: &Ports, interfaces: &Interfaces, name: 
 
 /// Who has a port that somebody listens on was connected to.
 fn settle_tuple(tuple: &mut Tuple, listening: &Ports, interfaces: &Interfaces) {
+    if tuple.role != Role::None {
+        return;
+    }
     if let Ends::Pair(from, to) = tuple.ends
         && let (Some(a), Some(b)) = (mapped(from.0), mapped(to.0))
     {

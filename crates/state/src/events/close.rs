@@ -31,11 +31,10 @@ impl State {
             return;
         }
         if event.u32(3).unwrap_or(0) & CLOSE_RANGE_CLOEXEC != 0 {
-            for (number, fd) in fds.iter_mut() {
-                if range.contains(&number) {
-                    fd.set_close_on_exec(true);
-                }
-            }
+            fds.change_if(
+                |number, fd| range.contains(&number) && !fd.close_on_exec(),
+                |fd| fd.set_close_on_exec(true),
+            );
         } else {
             self.counters.fds_removed += fds.remove_if(|number, _| range.contains(&number)) as u64;
         }

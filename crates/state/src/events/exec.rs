@@ -47,8 +47,8 @@ impl State {
                 thread.vtid = thread.tid;
                 thread.vpid = thread.pid;
             }
-            self.threads.link(ix);
         }
+        self.threads.link(ix);
         self.read_rest(event, ix);
         if let Some(fds) = self.threads.fds_mut(ix) {
             self.counters.fds_removed += fds.remove_if(|_, fd| fd.close_on_exec()) as u64;

@@ -176,7 +176,6 @@ fn family(out: &mut Vec<Probe>, state: &State, thread: &Thread) {
 
 fn fds(out: &mut Vec<Probe>, state: &State, thread: &Thread, subject: Subject) {
     out.push(("fd.num", number(thread.last_fd)));
-    out.push(("fd.name_changed", number(subject.name_changed)));
     for (n, name, kind) in [
         (0, "proc.stdin.name", "proc.stdin.type"),
         (1, "proc.stdout.name", "proc.stdout.type"),
@@ -195,6 +194,7 @@ fn fds(out: &mut Vec<Probe>, state: &State, thread: &Thread, subject: Subject) {
         ("fd.name", some(&fd.name)),
         ("fd.type", some(type_of(fd))),
         ("fd.connected", number(fd.connected)),
+        ("fd.name_changed", number(subject.name_changed)),
         ("fd.ino", number(fd.ino)),
         ("fd.dev", number(format!("{:X}", fd.dev))),
         ("fd.is_upper_layer", number(fd.layer == Layer::Upper)),

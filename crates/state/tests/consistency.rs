@@ -1,0 +1,214 @@
+//! Whatever happens, in whatever order: the state does not fail, and its tables agree with each other.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+
+use falco_event::{Builder, Event, EventCode, ParamType, codes};
+use falco_state::{FDS_MAX, State};
+use proptest::prelude::*;
+
+/// Few numbers, so that events meet.
+fn small() -> impl Strategy<Value = i64> + Clone {
+    prop_oneof![8 => 0..12_i64, 1 => Just(-1_i64), 1 => any::<i64>()]
+}
+
+/// One parameter of a type, often as it should be, sometimes absent, sometimes nonsense.
+fn param(ty: ParamType) -> BoxedStrategy<Vec<u8>> {
+    let right = right_param(ty);
+    prop_oneof![
+        12 => right,
+        1 => Just(Vec::new()),
+        1 => prop::collection::vec(any::<u8>(), 0..40),
+    ]
+    .boxed()
+}
+
+fn right_param(ty: ParamType) -> BoxedStrategy<Vec<u8>> {
+    use ParamType as T;
+    let text = prop_oneof![
+        Just("/tmp/x"),
+        Just("../y/./z"),
+        Just(""),
+        Just("a"),
+        Just("(NULL)"),
+        Just("/bin/sh (deleted)")
+    ];
+    let closed = text.prop_map(|text| [text.as_bytes(), &[0]].concat());
+    match ty {
+        T::Int64 | T::Uint64 | T::Errno | T::Fd | T::Pid => {
+            small().prop_map(|n| n.to_le_bytes().to_vec()).boxed()
+        }
+        T::Reltime | T::Abstime | T::Double => {
+            any::<u64>().prop_map(|n| n.to_le_bytes().to_vec()).boxed()
+        }
+        T::Int32 | T::Uint32 | T::Enumflags32 | T::Uid | T::Gid | T::Mode | T::Fd32 | T::Pid32 => {
+            small()
+                .prop_map(|n| (n as i32).to_le_bytes().to_vec())
+                .boxed()
+        }
+        T::Flags32 => prop_oneof![
+            Just(0_u32),
+            any::<u32>(),
+            Just(1 << 13 | 1),
+            Just(1 << 12),
+            Just(1 << 16)
+        ]
+        .prop_map(|n| n.to_le_bytes().to_vec())
+        .boxed(),
+        T::Int16 | T::Uint16 | T::Flags16 | T::Enumflags16 | T::Port | T::Syscallid => {
+            any::<u16>().prop_map(|n| n.to_le_bytes().to_vec()).boxed()
+        }
+        T::Int8 | T::Uint8 | T::Flags8 | T::Enumflags8 | T::Sigtype => {
+            prop_oneof![Just(1_u8), Just(3), Just(7), Just(26), any::<u8>()]
+                .prop_map(|n| vec![n])
+                .boxed()
+        }
+        T::Charbuf | T::Fspath | T::Fsrelpath => closed.boxed(),
+        T::Bytebuf | T::Charbufarray => prop_oneof![
+            Just(b"a\0b\0".to_vec()),
+            Just(b"cpu=/x\0io=/\0".to_vec()),
+            Just(b"\0".to_vec())
+        ]
+        .boxed(),
+        T::Sockaddr => prop_oneof![
+            (0..3_u8, 0..3_u16).prop_map(|(ip, port)| [
+                &[2, 10, 0, 0, ip][..],
+                &port.to_le_bytes()
+            ]
+            .concat()),
+            (0..3_u8).prop_map(|ip| [&[10][..], &[0; 15], &[ip, 80, 0]].concat()),
+            closed.prop_map(|path| [&[1][..], &path].concat()),
+        ]
+        .boxed(),
+        T::Socktuple => prop_oneof![
+            (0..3_u8, 0..3_u8, 0..3_u8)
+                .prop_map(|(a, b, port)| vec![2, 10, 0, 0, a, port, 0, 10, 0, 0, b, 80, 0]),
+            (0..3_u8, 0..3_u8).prop_map(|(a, b)| {
+                [
+                    &[10][..],
+                    &[0; 10],
+                    &[255, 255, 1, 2, 3, a, 7, 0],
+                    &[0; 10],
+                    &[255, 255, 1, 2, 3, b, 80, 0],
+                ]
+                .concat()
+            }),
+            (0..3_u8, closed).prop_map(|(a, path)| [&[1, a][..], &[0; 15], &path].concat()),
+        ]
+        .boxed(),
+        _ => prop::collection::vec(any::<u8>(), 0..20).boxed(),
+    }
+}
+
+/// Events that change something, and now and then any other.
+fn code() -> impl Strategy<Value = EventCode> {
+    let often = vec![
+        codes::SYSCALL_CLONE_20_X,
+        codes::SYSCALL_CLONE_20_X,
+        codes::SYSCALL_CLONE3_X,
+        codes::SYSCALL_VFORK_20_X,
+        codes::SYSCALL_EXECVE_19_X,
+        codes::PROCEXIT_1_E,
+        codes::PROCEXIT_1_E,
+        codes::SYSCALL_PRCTL_X,
+        codes::SYSCALL_OPENAT_2_E,
+        codes::SYSCALL_OPENAT_2_X,
+        codes::SYSCALL_CLOSE_X,
+        codes::SYSCALL_DUP3_X,
+        codes::SYSCALL_PIPE2_X,
+        codes::SOCKET_SOCKET_X,
+        codes::SOCKET_BIND_X,
+        codes::SOCKET_CONNECT_E,
+        codes::SOCKET_CONNECT_X,
+        codes::SOCKET_ACCEPT4_6_X,
+        codes::SOCKET_SENDTO_X,
+        codes::SOCKET_RECVMSG_X,
+        codes::SYSCALL_CHDIR_X,
+    ];
+    let all: Vec<_> = EventCode::all().collect();
+    prop_oneof![3 => prop::sample::select(often), 1 => prop::sample::select(all)]
+}
+
+fn event() -> impl Strategy<Value = Vec<u8>> {
+    (code(), small(), 0..4_000_000_000_u64).prop_flat_map(|(code, tid, time_ns)| {
+        let params: Vec<_> = code
+            .info()
+            .params
+            .iter()
+            .map(|info| param(info.ty))
+            .collect();
+        params.prop_map(move |params| {
+            let builder = Builder::new(code, time_ns, tid);
+            params
+                .iter()
+                .fold(builder, |builder, bytes| builder.bytes(bytes))
+                .finish()
+        })
+    })
+}
+
+/// What must hold between two events.
+fn check(state: &State) {
+    let mut alive: HashMap<i64, u32> = HashMap::new();
+    let mut children: HashMap<i64, u32> = HashMap::new();
+    let mut grouped = 0;
+    for thread in state.threads.iter() {
+        assert_eq!(state.threads.by_tid(thread.tid).unwrap().tid, thread.tid);
+        assert!(thread.fds.len() <= FDS_MAX);
+        assert!(thread.fds.iter().all(|(number, _)| number >= 0));
+        if !thread.is_invalid() && !thread.is_dead() {
+            *alive.entry(thread.pid).or_default() += 1;
+        }
+        if !thread.is_invalid() {
+            *children.entry(thread.ptid).or_default() += 1;
+            grouped += 1;
+        }
+        assert!(
+            state.threads.ancestors(thread).take(100).count() < 100,
+            "ancestors end"
+        );
+    }
+    for thread in state.threads.iter() {
+        let invalid = thread.is_invalid();
+        let expected = if invalid {
+            0
+        } else {
+            alive.get(&thread.pid).copied().unwrap_or(0)
+        };
+        assert_eq!(
+            state.threads.alive_count(thread),
+            expected,
+            "living threads of {}",
+            thread.pid
+        );
+        assert!(
+            state.threads.child_count(thread) <= children.get(&thread.tid).copied().unwrap_or(0),
+            "children of {}",
+            thread.tid
+        );
+    }
+    assert!(grouped <= state.threads.len());
+    assert_eq!(state.threads.iter().count(), state.threads.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_events_leave_the_tables_consistent(events in prop::collection::vec(event(), 1..60)) {
+        let mut state = State::default();
+        for bytes in &events {
+            let event = Event::parse(bytes).unwrap();
+            let subject = state.apply(&event);
+            if let Some(ix) = subject.thread {
+                let thread = state.threads.get(ix).expect("a subject is there");
+                if let Some(number) = subject.fd {
+                    prop_assert!(state.threads.fds(thread).unwrap().get(number).is_some());
+                }
+            } else {
+                prop_assert_eq!(subject.fd, None);
+            }
+            check(&state);
+        }
+    }
+}
