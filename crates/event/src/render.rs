@@ -44,21 +44,12 @@ pub trait Resolver {
 }
 
 /// How parameters are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Show {
     /// At most so many bytes of a buffer; 0: all.
     pub buffer_max: usize,
     /// Buffers in base64 instead of as text.
     pub base64: bool,
-}
-
-impl Default for Show {
-    fn default() -> Show {
-        Show {
-            buffer_max: 80,
-            base64: false,
-        }
-    }
 }
 
 impl Show {
@@ -97,9 +88,6 @@ impl Show {
             ParamType::Fdlist => fd_list(param.bytes, resolver, out),
             ParamType::Sigset => signal_set(&param, out),
             ParamType::Abstime => resolver.date_time(param.unsigned(), out),
-            ParamType::Uid | ParamType::Gid if param.unsigned() == u64::from(u32::MAX) => {
-                out.put(b"-1");
-            }
             ParamType::Reltime if param.unsigned() == u64::MAX => out.put(b"none"),
             ParamType::Flags8
             | ParamType::Flags16
@@ -110,7 +98,8 @@ impl Show {
             | ParamType::Reltime
             | ParamType::Syscallid
             | ParamType::Sigtype => put_shown(out, format_args!("{}", param.unsigned())),
-            ParamType::Pid | ParamType::Fd | ParamType::Errno => {
+            // Upstream shows ids of users as signed numbers: nobody's is -1.
+            ParamType::Pid | ParamType::Fd | ParamType::Errno | ParamType::Uid | ParamType::Gid => {
                 put_shown(out, format_args!("{}", param.signed()));
             }
             ParamType::Ipv4addr | ParamType::Ipv6addr | ParamType::Ipaddr => {
@@ -351,7 +340,7 @@ fn relative(
 ) -> bool {
     let Some(path) = event
         .str(index)
-        .filter(|path| !path.is_empty() && !path.starts_with(b"/"))
+        .filter(|path| !path.is_empty() && !path.starts_with(b"/") && *path != b"<NA>")
     else {
         return false;
     };

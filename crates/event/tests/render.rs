@@ -138,9 +138,17 @@ fn buffers_are_cut_and_printable() {
         .finish();
     let shown = args(&read);
     assert!(
-        shown.contains(" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKL... fd=3("),
+        shown.contains("KLMNOPQRSTUVWXYZ[\\]^_`abc fd=3("),
         "{shown}"
     );
+    let cut = Show {
+        buffer_max: 80,
+        ..Show::default()
+    };
+    let mut out = Vec::new();
+    cut.value(&Event::parse(&read).unwrap(), 1, &Little, &mut out);
+    let shown = out.escape_ascii().to_string();
+    assert!(shown.ends_with("@ABCDEFGHIJKL..."), "{shown}");
     let mut out = Vec::new();
     let base64 = Show {
         base64: true,
