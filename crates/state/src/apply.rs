@@ -127,7 +127,12 @@ impl State {
     fn forget(&mut self, now_ns: u64) {
         if let Some(tid) = self.leaving.thread.take() {
             if let Some(thread) = self.threads.by_tid(tid) {
+                let (reaper, orphans) = (thread.reaper, self.threads.child_count(thread) > 0);
                 self.gone.add(thread.ptid, tid, now_ns);
+                // Who the kernel says adopts the children may be somebody we missed.
+                if orphans && reaper > 0 && self.threads.find(reaper).is_none() {
+                    self.recover(reaper, now_ns);
+                }
             }
             self.remove_thread(tid);
         }
