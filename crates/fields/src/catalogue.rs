@@ -240,6 +240,10 @@ fn is_costly(id: Id, arg: &Arg) -> bool {
             | proc::Proc::Aexe
             | proc::Proc::Aexepath
             | proc::Proc::Apid
+            | proc::Proc::Ppid
+            | proc::Proc::Pname
+            | proc::Proc::Pexe
+            | proc::Proc::Pexepath
             | proc::Proc::Cmdline
             | proc::Proc::Pcmdline
             | proc::Proc::Acmdline
@@ -268,13 +272,7 @@ fn is_costly(id: Id, arg: &Arg) -> bool {
             | proc::Proc::Cgroups => true,
             _ => false,
         },
-        Id::Descriptor(field) => matches!(
-            field,
-            fd::Descriptor::Name
-                | fd::Descriptor::NameRaw
-                | fd::Descriptor::Directory
-                | fd::Descriptor::Types
-        ),
+        Id::Descriptor(field) => field == fd::Descriptor::Types,
         Id::FsPath(_) | Id::FdList(_) => true,
         Id::User(_) | Id::Group(_) | Id::Util(_) | Id::Container(_) => false,
     }

@@ -2,10 +2,14 @@
 
 use std::cell::RefCell;
 
+use falco_event::render::Show;
 use falco_filter::Slot;
 use hashbrown::HashMap;
 use jiff::tz::TimeZone;
 use rustc_hash::FxBuildHasher;
+
+/// The source of kernel events.
+pub(crate) const SYSCALL: &str = "syscall";
 
 /// What is the same for all events of a source.
 #[derive(Debug)]
@@ -18,33 +22,37 @@ pub struct Context {
     pub zone: TimeZone,
     /// The time of the first event, notifications not counted, in nanoseconds since 1970.
     pub first_ns: u64,
-    /// What some fields remember from event to event: a time or a sum, by field and by processor or thread.
-    memory: RefCell<HashMap<(Slot, i64), u64, FxBuildHasher>>,
+    /// How buffers in parameters are shown.
+    pub show: Show,
+    /// What some fields remember from event to event.
+    pub memory: Memory,
 }
+
+/// What some fields remember from event to event: a time or a sum, by field and by processor or thread.
+#[derive(Debug, Default)]
+pub struct Memory(RefCell<HashMap<(Slot, i64), u64, FxBuildHasher>>);
 
 impl Default for Context {
     fn default() -> Context {
         Context {
             hostname: Box::default(),
-            source: "syscall",
+            source: SYSCALL,
             zone: TimeZone::UTC,
             first_ns: 0,
-            memory: RefCell::default(),
+            show: Show::default(),
+            memory: Memory::default(),
         }
     }
 }
 
-impl Context {
+impl Memory {
     /// Replaces what a field remembers; gives what it was, 0 at first.
     pub(crate) fn remember(&self, slot: Slot, of: i64, value: u64) -> u64 {
-        self.memory
-            .borrow_mut()
-            .insert((slot, of), value)
-            .unwrap_or(0)
+        self.0.borrow_mut().insert((slot, of), value).unwrap_or(0)
     }
 
     /// What a field remembers, 0 at first.
     pub(crate) fn recall(&self, slot: Slot, of: i64) -> u64 {
-        self.memory.borrow().get(&(slot, of)).copied().unwrap_or(0)
+        self.0.borrow().get(&(slot, of)).copied().unwrap_or(0)
     }
 }

@@ -1,12 +1,13 @@
 //! Fields of the event itself.
 
-use falco_event::{EventFlags, Kind, Origin, SyscallCode, codes as c};
+use falco_event::{EventFlags, Kind, Origin, ParamType, SyscallCode, codes as c};
 use falco_filter::{Slot, Value};
 use falco_state::{Fd, FdKind};
 use jiff::Timestamp;
 
 use crate::Facts;
 use crate::catalogue::{Arg, NO_PARAM};
+use crate::context::SYSCALL;
 use crate::rawarg;
 use crate::table::evt::{AnyEvent, Evt};
 use crate::text::Text;
@@ -32,10 +33,10 @@ impl<'e> Facts<'e> {
         let is_async = self.event.info().origin == Origin::Metaevent;
         Some(match field {
             AnyEvent::Num => Value::Uint(self.number),
-            AnyEvent::Time => self.clock(false, true),
-            AnyEvent::TimeS => self.clock(false, false),
-            AnyEvent::DateTime => self.clock(true, true),
-            AnyEvent::DateTimeS => self.clock(true, false),
+            AnyEvent::Time => Value::Str(self.clock(now, false, true)),
+            AnyEvent::TimeS => Value::Str(self.clock(now, false, false)),
+            AnyEvent::DateTime => Value::Str(self.clock(now, true, true)),
+            AnyEvent::DateTimeS => Value::Str(self.clock(now, true, false)),
             AnyEvent::TimeIso => self.iso8601(),
             AnyEvent::RawTime => Value::Uint(now),
             AnyEvent::RawTimeS => Value::Uint(now / SECOND_NS),
@@ -44,6 +45,7 @@ impl<'e> Facts<'e> {
             AnyEvent::RelTimeS => Value::Uint(since_first / SECOND_NS),
             AnyEvent::RelTimeNs => Value::Uint(since_first % SECOND_NS),
             AnyEvent::PluginName | AnyEvent::PluginInfo => return None,
+            AnyEvent::Source if self.is_of_unknown_plugin() => return None,
             AnyEvent::Source => Value::Str(self.context.source.as_bytes()),
             AnyEvent::IsAsync => Value::Bool(is_async),
             AnyEvent::AsyncType if !is_async => return None,
@@ -74,7 +76,7 @@ impl<'e> Facts<'e> {
             Evt::Category => Some(Value::Str(self.category())),
             Evt::Cpu => Some(Value::Int((self.cpu as i16).into())),
             Evt::Args | Evt::Info => Some(Value::Str(self.all_params())),
-            Evt::Arg => Some(Value::Str(self.param_text(self.place(arg)?)?)),
+            Evt::Arg => Some(Value::Str(self.param_text(self.place(arg)?))),
             Evt::RawArg => rawarg::value(event, self.place(arg)?),
             Evt::Buffer => {
                 let data = event.index_of("data")?;
@@ -82,7 +84,7 @@ impl<'e> Facts<'e> {
             }
             Evt::Res => Some(Value::Str(match self.returned()? {
                 0.. => b"SUCCESS",
-                _ => self.param_text(0)?,
+                _ => self.param_text(0),
             })),
             Evt::RawRes => Some(Value::Int(self.returned()?)),
             Evt::Failed => Some(Value::Bool(self.returned()? < 0)),
@@ -99,7 +101,7 @@ impl<'e> Facts<'e> {
                 let syslog = name.is_some_and(|name| name.windows(8).any(|at| at == b"/dev/log"));
                 Some(Value::Bool(syslog))
             }
-            Evt::OutputTime => Some(self.clock(false, true)),
+            Evt::OutputTime => Some(Value::Str(self.clock(event.time_ns(), false, true))),
             Evt::Around => {
                 let Arg::Time(time) = arg else { return None };
                 let distance = event.time_ns().abs_diff(*time);
@@ -130,8 +132,16 @@ impl<'e> Facts<'e> {
             Evt::TypeIs | Evt::Around => None,
             Evt::Buffer => {
                 let data = self.event.index_of("data")?;
-                let some = self.event.param(data).is_some();
-                Some(Value::Str(if some { self.param_text(data)? } else { b"" }))
+                // Data that is no buffer (of ptrace) and empty buffers are shown as nothing.
+                let buffer = self.event.info().params.get(data)?.ty == ParamType::Bytebuf;
+                let shown = match self.event.param(data) {
+                    Some(_) if buffer => self.param_shown(data),
+                    _ => b"",
+                };
+                Some(Value::Str(shown))
+            }
+            Evt::Arg if self.context.show.base64 => {
+                Some(Value::Str(self.param_shown(self.place(arg)?)))
             }
             Evt::RawArg => rawarg::shown(&self.event, self.place(arg)?, self.arena),
             _ => falco_filter::Values::value(self, slot),
@@ -158,6 +168,15 @@ impl<'e> Facts<'e> {
             }
             c::ASYNCEVENT_E => event.str(1).unwrap_or(b"<NA>"),
             _ => event.info().name.as_bytes(),
+        }
+    }
+
+    /// Whether it comes from a plugin, though its source is the kernel: a capture may hold such events.
+    fn is_of_unknown_plugin(&self) -> bool {
+        match self.event.code() {
+            c::PLUGINEVENT_E => self.context.source == SYSCALL,
+            c::ASYNCEVENT_E => self.event.u32(0).unwrap_or(0) != 0,
+            _ => false,
         }
     }
 
@@ -316,7 +335,7 @@ impl<'e> Facts<'e> {
     /// How long ago the field was last looked at, in an earlier event.
     fn delta(&self, field: Evt, slot: Slot) -> u64 {
         let now = self.event.time_ns();
-        let delta = match self.context.remember(slot, 0, now) {
+        let delta = match self.context.memory.remember(slot, 0, now) {
             0 => 0,
             before => now.wrapping_sub(before),
         };
@@ -327,12 +346,11 @@ impl<'e> Facts<'e> {
         }
     }
 
-    /// The local time of the event.
-    fn clock(&self, with_date: bool, with_ns: bool) -> Value<'e> {
+    /// A time on the local clock.
+    pub(crate) fn clock(&self, time_ns: u64, with_date: bool, with_ns: bool) -> &'e [u8] {
         let mut text = Text::with_capacity(32, self.arena);
-        let now = self.event.time_ns();
         // A u64 of nanoseconds ends before jiff's calendar does.
-        let time = Timestamp::from_nanosecond(now.into()).unwrap_or_default();
+        let time = Timestamp::from_nanosecond(time_ns.into()).unwrap_or_default();
         let time = self.context.zone.to_datetime(time);
         if with_date {
             let (year, month, day) = (time.year(), time.month(), time.day());
@@ -341,9 +359,9 @@ impl<'e> Facts<'e> {
         let (hour, minute, second) = (time.hour(), time.minute(), time.second());
         text.push_shown(format_args!("{hour:02}:{minute:02}:{second:02}"));
         if with_ns {
-            text.push_shown(format_args!(".{:09}", now % SECOND_NS));
+            text.push_shown(format_args!(".{:09}", time_ns % SECOND_NS));
         }
-        text.value()
+        text.finish()
     }
 
     /// The time of the event in UTC.

@@ -90,8 +90,8 @@ impl<'e> Facts<'e> {
             Id::FdList(field) => self.fd_list(field),
             Id::Container(field) => self.container(field),
             Id::Util(Util::Count) => {
-                let count = self.context.recall(slot, 0) + 1;
-                self.context.remember(slot, 0, count);
+                let count = self.context.memory.recall(slot, 0) + 1;
+                self.context.memory.remember(slot, 0, count);
                 Some(Value::Uint(count))
             }
         }
@@ -146,8 +146,7 @@ impl<'e> Values<'e> for Facts<'e> {
         match wanted.id {
             Id::Evt(field) => self.shown_evt(field, slot, &wanted.arg),
             Id::Proc(field) => self.shown_process(field, slot, &wanted.arg),
-            // Of these there are two; outputs show neither.
-            Id::Descriptor(field) if field.is_either_end() => None,
+            Id::Descriptor(field) if !field.is_shown() => None,
             _ => self.value(slot),
         }
     }

@@ -14,9 +14,14 @@ use crate::{Facts, path};
 const USES_FD: u16 = EventFlags::CREATES_FD | EventFlags::USES_FD | EventFlags::DESTROYS_FD;
 
 impl D {
-    /// Whether it stands for both ends of a connection: conditions may ask that, outputs cannot show it.
-    pub(crate) fn is_either_end(self) -> bool {
+    /// Whether it stands for both ends of a connection: conditions may ask that.
+    fn is_either_end(self) -> bool {
         matches!(self, D::Ip | D::Port | D::Proto | D::Net)
+    }
+
+    /// Whether outputs can show it.
+    pub(crate) fn is_shown(self) -> bool {
+        !self.is_either_end() && !matches!(self, D::CipName | D::SipName | D::LipName | D::RipName)
     }
 }
 
@@ -81,8 +86,8 @@ impl<'e> Facts<'e> {
             D::Ino => Some(Value::Int(fd.ino as i64)),
             D::UpperLayer => Some(Value::Bool(fd.layer == Layer::Upper)),
             D::LowerLayer => Some(Value::Bool(fd.layer == Layer::Lower)),
-            // Names of addresses would have to be asked for over the network.
-            D::CipName | D::SipName | D::LipName | D::RipName => None,
+            // They would have to be asked for over the network: whatever condition is none of theirs, except that they exist.
+            D::CipName | D::SipName | D::LipName | D::RipName => Some(Value::Ends(&[])),
             _ => self.socket(field, fd),
         }
     }
@@ -216,7 +221,7 @@ impl<'e> Facts<'e> {
             | c::SYSCALL_CREAT_X
             | c::SOCKET_ACCEPT_5_X
             | c::SOCKET_ACCEPT4_6_X
-            | c::SOCKET_CONNECT_X => self.param_text(1),
+            | c::SOCKET_CONNECT_X => Some(self.param_text(1)),
             c::SYSCALL_OPENAT_2_X | c::SYSCALL_OPENAT2_X => {
                 event.param(2)?;
                 let name = event.str(2).unwrap_or(b"<NA>");
@@ -284,7 +289,7 @@ fn role(fd: &Fd) -> Role {
 }
 
 /// The protocol of a socket; that of a connection is known once its ends are.
-fn protocol(fd: &Fd) -> &'static [u8] {
+pub(crate) fn protocol(fd: &Fd) -> &'static [u8] {
     let FdKind::Inet(tuple) = &fd.kind else {
         return b"<NA>";
     };

@@ -186,7 +186,7 @@ impl<'e> Facts<'e> {
             .map_or(UNKNOWN, |fd| self.with_slash(&fd.name))
     }
 
-    fn with_slash(&self, name: &'e [u8]) -> &'e [u8] {
+    pub(crate) fn with_slash(&self, name: &'e [u8]) -> &'e [u8] {
         if name.is_empty() || name.ends_with(b"/") {
             return name;
         }

@@ -47,6 +47,6 @@ mod text;
 mod user;
 
 pub use catalogue::Catalogue;
-pub use context::Context;
+pub use context::{Context, Memory};
 pub use facts::{Facts, Seen};
 pub use table::{Class, FieldInfo, Flags};

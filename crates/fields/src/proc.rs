@@ -69,8 +69,8 @@ impl<'e> Facts<'e> {
             Proc::PgidLeader => Some(Value::Bool(thread.pgid == thread.pid)),
             Proc::TotExecTime => {
                 let run = self.exec_time(slot);
-                let total = run + self.context.recall(slot, thread.tid);
-                self.context.remember(slot, thread.tid, total);
+                let total = run + self.context.memory.recall(slot, thread.tid);
+                self.context.memory.remember(slot, thread.tid, total);
                 Some(Value::Uint(total))
             }
             Proc::Cpu => self.cpu_use(slot, thread, true, true),
@@ -358,8 +358,7 @@ impl<'e> Facts<'e> {
     }
 
     fn open_count(&self, thread: &'e Thread) -> u64 {
-        let fds = self.state.threads.fds(thread);
-        fds.map_or(0, |fds| fds.len() as u64)
+        self.main(thread).map_or(0, |main| main.fds.len() as u64)
     }
 
     fn since(&self, time_ns: u64) -> Value<'e> {
@@ -373,7 +372,11 @@ impl<'e> Facts<'e> {
         }
         // Threads have ids from 0: processors go below.
         let now = self.event.time_ns();
-        match self.context.remember(slot, -1 - i64::from(self.cpu), now) {
+        match self
+            .context
+            .memory
+            .remember(slot, -1 - i64::from(self.cpu), now)
+        {
             0 => 0,
             before => now.saturating_sub(before),
         }
@@ -392,7 +395,7 @@ impl<'e> Facts<'e> {
             }
         };
         let total = part(user, 0).wrapping_add(part(system, 1));
-        let percent = match self.context.remember(slot, thread.tid, total) {
+        let percent = match self.context.memory.remember(slot, thread.tid, total) {
             0 => 0.0,
             before => (total.wrapping_sub(before) as f64).min(100.0),
         };

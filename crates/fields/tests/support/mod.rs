@@ -10,7 +10,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use falco_filter::{Field, Print, Type, Value};
+use bumpalo::Bump;
+use falco_capture::{Next, Reader};
+use falco_event::Origin;
+use falco_fields::{Catalogue, Context, Facts, Seen};
+use falco_filter::{Catalog, Field, Print, Type, Value};
 use falco_state::{Ends, Fd, FdKind, Image, Interface, Proto, Role, State, Thread, Tuple};
 use serde_json::Value as Json;
 
@@ -98,6 +102,27 @@ pub(crate) fn recorded(name: &str, value: &Json) -> Option<String> {
     }
     Some(text)
 }
+
+/// Where we mean to be different from upstream, which has a value of `theirs` here.
+pub(crate) fn differs_on_purpose(probe: &str, theirs: Option<&str>) -> bool {
+    match theirs {
+        // Upstream forgets the environment of a process that another thread than the main one has forked.
+        Some("") => probe.starts_with("proc.env") || probe.starts_with("proc.aenv"),
+        // Upstream names calls that are newer than the writer in replay only.
+        Some("unknown") => probe == "evt.type",
+        _ => false,
+    }
+}
+
+/// Scenarios in which something is different on purpose that would be hard to tell from an error.
+pub(crate) const DIFFERENT: &[&str] = &[
+    // Upstream loses the protocol when the family of a socket turns out to be another.
+    "sinsp_with_test_input.net_ipv6_compare",
+    // A process that is its own parent has ancestors without end there, and none here.
+    "sinsp_with_test_input.sinsp_observer",
+    // A name of the host that recorded.
+    "sinsp_with_test_input.EVT_FILTER_check_evt_arg_uid",
+];
 
 /// Bytes from hexadecimal digits.
 pub(crate) fn unhex(digits: &str) -> Vec<u8> {
@@ -269,8 +294,8 @@ impl Tally {
         expected: Option<&str>,
         got: Option<&str>,
     ) {
-        if expected == got {
-            self.good += 1;
+        if expected == got || differs_on_purpose(field, expected) {
+            self.good += u64::from(expected == got);
             return;
         }
         let (count, samples) = self.bad.entry(field.to_owned()).or_default();
@@ -301,4 +326,51 @@ impl Tally {
         }
         text + &format!("{} agree, {} differ", self.good, self.bad())
     }
+}
+
+/// Replays a capture; calls `look` with the facts of each event that users see.
+pub(crate) fn replay(path: &Path, catalogue: &Catalogue, mut look: impl FnMut(u64, &Facts<'_>)) {
+    let (mut reader, mut state) = Reader::open(path).unwrap();
+    let mut context = Context::default();
+    let mut arena = Bump::new();
+    let mut number = 0;
+    loop {
+        let captured = match reader.next_event().unwrap() {
+            Next::Event(captured) => captured,
+            Next::Section(fresh) => {
+                state = *fresh;
+                continue;
+            }
+            Next::End => break,
+        };
+        let event = captured.event;
+        if context.first_ns == 0 && event.info().origin != Origin::Metaevent {
+            context.first_ns = event.time_ns();
+        }
+        number += 1;
+        let subject = state.apply(&event);
+        if subject.hidden {
+            continue;
+        }
+        arena.reset();
+        let seen = Seen {
+            event,
+            subject,
+            number,
+            cpu: captured.cpu,
+        };
+        look(
+            number,
+            &Facts::new(catalogue, &context, &state, seen, &arena),
+        );
+    }
+}
+
+/// Resolves a field as it is written in conditions.
+pub(crate) fn resolve(catalogue: &mut Catalogue, text: &str) -> Option<Field> {
+    let (name, arg) = match text.split_once('[') {
+        Some((name, arg)) => (name, Some(arg.trim_end_matches(']'))),
+        None => (text, None),
+    };
+    catalogue.field(name, arg).ok()
 }
