@@ -26,7 +26,8 @@ impl State {
         subject
     }
 
-    /// Each event that changes something, and the function that knows how.
+    /// Each event that changes something, and the function that knows how. (The dump of all processes that the probe's iterators write
+    /// at the start, codes 430 to 449, will have its place here; until then `/proc` is read.)
     fn dispatch(&mut self, event: &Event<'_>, at: &mut Subject) {
         match event.code() {
             codes::SYSCALL_OPEN_E
@@ -95,6 +96,13 @@ impl State {
             | codes::SOCKET_SENDMSG_X
             | codes::SOCKET_SENDMMSG_X => self.sent(event, at),
 
+            _ => self.dispatch_rest(event, at),
+        }
+    }
+
+    /// The events that change neither threads nor descriptors.
+    fn dispatch_rest(&mut self, event: &Event<'_>, at: &mut Subject) {
+        match event.code() {
             codes::SYSCALL_CHDIR_X | codes::SYSCALL_GETCWD_X => self.changed_directory(event, at),
             codes::SYSCALL_FCHDIR_X => self.changed_directory_by_fd(event, at),
             codes::SYSCALL_CHROOT_X => self.changed_root(event, at),

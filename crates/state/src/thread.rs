@@ -100,7 +100,7 @@ pub struct Thread {
     pub cwd: Rc<[u8]>,
     /// The root directory; empty or `/` for the host's.
     pub root: Rc<[u8]>,
-    /// The descriptors, of main threads; other threads use those of theirs ([`Threads::fds`]).
+    /// The descriptors, of main threads; other threads use those of theirs ([`crate::Threads::fds`]).
     pub fds: FdTable,
     /// The number that the last event of the thread named (`fd.num`), -1 none.
     pub last_fd: i64,
