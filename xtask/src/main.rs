@@ -5,6 +5,7 @@
 
 mod codegen;
 mod schema;
+mod tidy;
 
 use std::path::Path;
 
