@@ -1,6 +1,7 @@
 //! From a system call to its alert on standard output: `cargo bench -p falco --bench latency` (root, BTF).
 //!
 //! Opens `/etc/shadow`, reads the alert from the running program's pipe, and so on, some hundred times; prints the percentiles.
+#![allow(clippy::print_stdout, reason = "it shows what it measured")]
 
 use std::{
     fs::File,

@@ -1,6 +1,7 @@
 //! Real system calls, read back as alerts of the built program.
 //!
 //! Needs root and a kernel with BTF; says so and skips where either is missing.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod harness;
 

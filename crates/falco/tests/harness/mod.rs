@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const ALERT: Duration = Duration::from_secs(10);
 
 /// A running falco.

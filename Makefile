@@ -1,0 +1,37 @@
+# make help lists what there is.
+
+CARGO ?= cargo
+# Nothing on the machine is touched but by `make deps`, which the others call: it installs what is missing and else does nothing.
+CARGO_DENY_VERSION := 0.20.2
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: help run build test lint bench fmt deps deny
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s:
+
+run: build ## build falco and watch this machine with the built-in rules until Ctrl-C
+	$(SUDO) target/release/falco
+
+build: deps ## the release binary: target/release/falco
+	$(CARGO) build --release -p falco
+
+test: deps ## every test; the live ones need root and BTF and say so where they are missing
+	$(CARGO) test --workspace
+
+lint: deps deny ## formatting, clippy, licences and sources of dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) deny --workspace check bans licenses sources
+
+bench: deps ## speed: loading, evaluating, replaying, and the time from a system call to its alert
+	$(CARGO) bench --workspace
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+deps: ## what the build needs beside Rust: clang, libelf, zlib, pkg-config
+	@scripts/deps
+
+deny:
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny --version $(CARGO_DENY_VERSION)
