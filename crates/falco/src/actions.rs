@@ -146,13 +146,13 @@ fn validate(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
 fn describe(config: &Config, options: &Options, rule: Option<&str>) -> anyhow::Result<()> {
     let mut catalogue = catalogue();
     let loader = load(config, options, &mut catalogue)?;
-    if let Some(name) = rule {
-        if !loader.rules().any(|(known, _)| known == name) {
-            log::error(&format!(
-                "Runtime error: Rule \"{name}\" is not loaded. Exiting."
-            ));
-            bail!("no rule is called \"{name}\"");
-        }
+    if let Some(name) = rule
+        && !loader.rules().any(|(known, _)| known == name)
+    {
+        log::error(&format!(
+            "Runtime error: Rule \"{name}\" is not loaded. Exiting."
+        ));
+        bail!("no rule is called \"{name}\"");
     }
     if config.json {
         let described = match rule {
@@ -201,7 +201,7 @@ fn watch(config: &Config, options: &Options) -> anyhow::Result<()> {
             ));
             Source::replay(file)?
         }
-        Driver::Probe { .. } => live::open(config, &rules).map_err(explain)?,
+        Driver::Probe { .. } => live::open(config, &rules).map_err(|error| explain(&error))?,
     };
     let mut engine = Engine::new(config, options, catalogue, rules, channels)?;
     let outcome = engine.run(&mut source, state, &stop);
@@ -265,7 +265,7 @@ fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 /// Adds to why we cannot watch what can be done without watching.
-fn explain(error: SourceError) -> anyhow::Error {
+fn explain(error: &SourceError) -> anyhow::Error {
     anyhow::Error::msg(format!(
         "{error}\n  without it: replay a capture file, which needs no privileges:\n    \
          falco -o engine.kind=replay -o engine.replay.capture_file=FILE.scap"

@@ -107,7 +107,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
             Arg::Short('v') => options.verbose = true,
             Arg::Short('p') | Arg::Long("print") => options.print = Some(text(&mut parser, "p")?),
             Arg::Short('P') | Arg::Long("pidfile") => {
-                options.pidfile = Some(path(&mut parser, "P")?)
+                options.pidfile = Some(path(&mut parser, "P")?);
             }
             Arg::Long("enable-source") => options
                 .enable_sources
@@ -124,11 +124,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
                     parser
                         .optional_value()
                         .map(|value| value.to_string_lossy().into_owned()),
-                )
+                );
             }
             Arg::Short('N') => names_only = true,
             Arg::Short(letter @ ('A' | 'b' | 'd')) => {
-                options.warnings.push(successor(letter).into())
+                options.warnings.push(successor(letter).into());
             }
             Arg::Short(letter @ ('k' | 'K' | 'D' | 't' | 'T' | 'S')) => {
                 let _ = text(&mut parser, &letter.to_string())?;

@@ -25,7 +25,7 @@ use crate::{
 /// How long the loop waits for an event before it looks at signals again.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a replay waits for room in the queue before it tries again.
-const ROOM: Duration = Duration::from_secs(3600);
+const ROOM: Duration = Duration::from_hours(1);
 /// How long channels may take nothing at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 

@@ -61,7 +61,7 @@ pub(crate) fn start(
         options.capacity = config.queue_capacity;
     }
     Outputs::start(options, channels, |trouble| {
-        log::line(log::Level::Error, &trouble.to_string())
+        log::line(log::Level::Error, &trouble.to_string());
     })
     .context("starting the outputs")
 }

@@ -62,7 +62,7 @@ pub(crate) fn texts(config: &Config, options: &Options) -> anyhow::Result<Vec<(S
             "You must specify at least one rules file/directory via -r or a rules_file entry in falco.yaml"
         );
     }
-    files.iter().map(|file| read(file)).collect()
+    files.iter().map(read).collect()
 }
 
 pub(crate) fn read(path: &PathBuf) -> anyhow::Result<(String, String)> {

@@ -1,5 +1,10 @@
 //! Starts the built program and reads its alerts; every wait is bounded.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it skips"
+)]
 
 use std::{
     fmt::Write as _,
@@ -127,7 +132,7 @@ impl Falco {
             thread::sleep(Duration::from_millis(20));
         };
         let mut rest = String::new();
-        for line in self.lines.iter() {
+        for line in &self.lines {
             if !line.starts_with('{') {
                 let _ = writeln!(rest, "{line}");
             }
