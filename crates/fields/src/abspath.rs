@@ -3,7 +3,7 @@
 use falco_event::codes as c;
 
 use crate::catalogue::Arg;
-use crate::{Facts, fs_path, path};
+use crate::{Facts, fs_path};
 
 impl<'e> Facts<'e> {
     pub(crate) fn at_path(&self, arg: &Arg) -> Option<&'e [u8]> {
@@ -22,7 +22,7 @@ impl<'e> Facts<'e> {
             (c::SYSCALL_OPEN_BY_HANDLE_AT_X, _) => {
                 let opened = self.returned()? > 0;
                 let path = event.str(3).filter(|_| opened)?;
-                return Some(path::join(b"", path, self.arena));
+                return Some(self.join(b"", path));
             }
             (
                 c::SYSCALL_OPENAT_2_X
@@ -41,6 +41,6 @@ impl<'e> Facts<'e> {
             fs_path::UNKNOWN => b"<UNKNOWN>/",
             base => base,
         };
-        Some(path::join(base, name, self.arena))
+        Some(self.join(base, name))
     }
 }

@@ -1,6 +1,6 @@
 //! What fields ask that neither an event nor the state knows.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 
 use falco_event::render::Show;
 use falco_filter::Slot;
@@ -28,9 +28,14 @@ pub struct Context {
     pub memory: Memory,
 }
 
-/// What some fields remember from event to event: a time or a sum, by field and by processor or thread.
+/// What some fields remember from event to event.
 #[derive(Debug, Default)]
-pub struct Memory(RefCell<HashMap<(Slot, i64), u64, FxBuildHasher>>);
+pub struct Memory {
+    /// A time or a sum, by field and by processor or thread.
+    sums: RefCell<HashMap<(Slot, i64), u64, FxBuildHasher>>,
+    /// A buffer that is used again.
+    scratch: RefCell<Vec<u8>>,
+}
 
 impl Default for Context {
     fn default() -> Context {
@@ -48,11 +53,19 @@ impl Default for Context {
 impl Memory {
     /// Replaces what a field remembers; gives what it was, 0 at first.
     pub(crate) fn remember(&self, slot: Slot, of: i64, value: u64) -> u64 {
-        self.0.borrow_mut().insert((slot, of), value).unwrap_or(0)
+        self.sums
+            .borrow_mut()
+            .insert((slot, of), value)
+            .unwrap_or(0)
+    }
+
+    /// A buffer for a moment; what is in it is from before.
+    pub(crate) fn scratch(&self) -> RefMut<'_, Vec<u8>> {
+        self.scratch.borrow_mut()
     }
 
     /// What a field remembers, 0 at first.
     pub(crate) fn recall(&self, slot: Slot, of: i64) -> u64 {
-        self.0.borrow().get(&(slot, of)).copied().unwrap_or(0)
+        self.sums.borrow().get(&(slot, of)).copied().unwrap_or(0)
     }
 }

@@ -8,7 +8,7 @@ use falco_filter::{Slot, Value, Values};
 use falco_state::{Fd, State, Subject, Thread};
 
 use crate::catalogue::{Id, Wanted};
-use crate::table::evt::{Evt, Util};
+use crate::table::evt::Util;
 use crate::{Catalogue, Context};
 
 /// One event as it was seen.
@@ -64,16 +64,6 @@ impl<'e> Facts<'e> {
             thread: thread_of(&seen, state),
             arena,
             remembered: Cell::new(None),
-        }
-    }
-
-    /// What JSON shows of a field, where that differs from what text shows: times of day are numbers there.
-    pub fn json(&self, slot: Slot) -> Option<Value<'e>> {
-        use crate::table::evt::AnyEvent::{DateTime, DateTimeS, Time, TimeIso, TimeS};
-        match self.catalogue.wanted(slot)?.id {
-            Id::AnyEvent(Time | TimeS | TimeIso | DateTime | DateTimeS)
-            | Id::Evt(Evt::OutputTime) => Some(Value::Uint(self.event.time_ns())),
-            _ => self.shown(slot),
         }
     }
 

@@ -228,11 +228,7 @@ impl<'e> Facts<'e> {
                 if raw {
                     return Some(name);
                 }
-                Some(path::join(
-                    self.directory_of(event.i64(1)?, name),
-                    name,
-                    self.arena,
-                ))
+                Some(self.join(self.directory_of(event.i64(1)?, name), name))
             }
             c::SYSCALL_OPEN_BY_HANDLE_AT_X => Some(event.str(3).unwrap_or(b"<NA>")),
             _ => Some(b""),

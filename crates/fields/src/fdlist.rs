@@ -46,7 +46,10 @@ impl<'e> Facts<'e> {
             }),
             (FdList::Cips, Some(Ends::Pair((ip, _), _)))
             | (FdList::Sips, Some(Ends::Pair(_, (ip, _)) | Ends::Listening(ip, _))) => {
-                text.push_shown(ip);
+                let mut address = self.context.memory.scratch();
+                address.clear();
+                falco_state::write_ip(&mut address, ip);
+                text.push(&address);
             }
             (FdList::Cports, Some(Ends::Pair((_, port), _)))
             | (FdList::Sports, Some(Ends::Pair(_, (_, port)))) => text.push_shown(port),

@@ -3,8 +3,8 @@
 use falco_event::{EventCode, codes as c};
 use falco_filter::Value;
 
+use crate::Facts;
 use crate::table::fs_path::FsPath;
-use crate::{Facts, path};
 
 /// "The working directory" as a directory descriptor.
 const AT_FDCWD: i64 = -100;
@@ -139,14 +139,14 @@ impl<'e> Facts<'e> {
 
     fn absolute(&self, field: FsPath, given: &'e [u8]) -> Option<&'e [u8]> {
         if given.starts_with(b"/") {
-            return Some(path::join(b"", given, self.arena));
+            return Some(self.join(b"", given));
         }
         let thread = self.thread?;
         let base = match self.event.code() {
             // The descriptor has the whole path as its name.
             c::SYSCALL_OPENAT_2_X | c::SYSCALL_OPENAT2_X => {
                 let opened = self.event_fd().map_or(UNKNOWN, |fd| &fd.name);
-                return Some(path::join(b"", opened, self.arena));
+                return Some(self.join(b"", opened));
             }
             c::SYSCALL_FCHOWNAT_X
             | c::SYSCALL_FCHMODAT_X
@@ -160,7 +160,7 @@ impl<'e> Facts<'e> {
             }
             _ => self.state.threads.cwd(thread),
         };
-        Some(path::join(base, given, self.arena))
+        Some(self.join(base, given))
     }
 
     /// The directory that the call's descriptor stands for.

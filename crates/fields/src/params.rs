@@ -5,7 +5,7 @@ use falco_event::render::{Resolver, Show, Sink};
 use falco_state::FdKind;
 
 use crate::text::Text;
-use crate::{Facts, fd, path};
+use crate::{Facts, fd};
 
 impl Sink for Text<'_> {
     fn put(&mut self, bytes: &[u8]) {
@@ -95,7 +95,7 @@ impl Resolver for Facts<'_> {
                 directory.map_or(&b""[..], |fd| self.with_slash(&fd.name))
             }
         };
-        out.put(path::join(base, path, self.arena));
+        out.put(self.join(base, path));
         true
     }
 

@@ -10,7 +10,7 @@ mod support;
 use std::io::{BufRead, BufReader};
 
 use falco_fields::Catalogue;
-use falco_filter::{Field, Print, Value};
+use falco_filter::{Field, Print, Value, Values};
 use flate2::read::GzDecoder;
 use serde_json::Value as Json;
 use support::{Tally, replay, resolve, shared};
@@ -23,7 +23,11 @@ fn agrees_with_a_recorded_capture() {
     let packed = std::fs::File::open(folder.join("everyday.expected.jsonl.gz")).unwrap();
     let lines = BufReader::new(GzDecoder::new(packed)).lines();
     let mut expected = lines
-        .map(|line| serde_json::from_str::<Json>(&line.unwrap()).unwrap())
+        .map(Result::unwrap)
+        .enumerate()
+        // Half of the events are page faults and differ little: some of them are enough.
+        .filter(|(at, line)| at % 16 == 0 || !line.contains("\"evt.type\":\"page_fault\""))
+        .map(|(_, line)| serde_json::from_str::<Json>(&line).unwrap())
         .peekable();
     let names = expected
         .peek()
@@ -48,9 +52,14 @@ fn agrees_with_a_recorded_capture() {
                 return;
             };
             for (name, field) in &fields {
-                let got = json(field, facts.json(field.slot)).to_string();
+                let got = json(field, facts.shown(field.slot));
+                if got == expected[name] {
+                    tally.good += 1;
+                    continue;
+                }
                 let place = || format!("event {number} {}", expected["evt.type"]);
-                tally.compare(name, place, Some(&expected[name].to_string()), Some(&got));
+                let (expected, got) = (expected[name].to_string(), got.to_string());
+                tally.compare(name, place, Some(&expected), Some(&got));
             }
         },
     );
