@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Sockets: making, naming, connecting, accepting, sending. */
+/* Sockets: making, naming, connecting, accepting, sending, receiving. */
 #include "../lib/call.h"
 #include "../lib/flags.h"
 #include "../lib/socket.h"
@@ -149,6 +149,8 @@ struct user_msghdr {
 	int name_length;
 	struct user_iovec *iov;
 	u64 iov_count;
+	void *control;
+	u64 control_length;
 };
 
 struct user_iovec {
@@ -202,5 +204,51 @@ SYSCALL(sendmsg)
 		else
 			put_empty(s);
 	}
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(recvfrom)
+{
+	struct scratch *s = BEGIN(SOCKET_RECVFROM_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	if (call->ret >= 0) {
+		put_data(s, arg_ptr(call, 1), call->ret);
+		put_tuple(s, arg_fd(call, 0), INBOUND, arg_ptr(call, 4));
+	} else {
+		put_empty(s);
+		put_empty(s);
+	}
+	put_s64(s, arg_fd(call, 0));
+	put_u32(s, arg(call, 2));
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(recvmsg)
+{
+	struct scratch *s = BEGIN(SOCKET_RECVMSG_X);
+	struct user_msghdr message = {};
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	if (call->ret >= 0) {
+		put_u32(s, call->ret);
+		bpf_probe_read_user(&message, sizeof(message), arg_ptr(call, 1));
+		if (call->ret)
+			put_pieces(s, &message, call->ret);
+		else
+			put_empty(s);
+		put_tuple(s, arg_fd(call, 0), INBOUND, message.name);
+		put_bytes_user(s, message.control, message.control_length, EVENT_MAX / 2 - 1);
+	} else {
+		put_u32(s, 0);
+		put_empty(s);
+		put_empty(s);
+		put_empty(s);
+	}
+	put_s64(s, arg_fd(call, 0));
 	event_send(s, DROP_OTHER);
 }

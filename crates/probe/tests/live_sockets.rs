@@ -16,6 +16,8 @@ const CALLS: &[&str] = &[
     "accept4",
     "sendto",
     "sendmsg",
+    "recvfrom",
+    "recvmsg",
 ];
 
 /// `struct sockaddr_in` of the loopback, in the 128 bytes that programs often pass whatever the family.
@@ -295,5 +297,126 @@ fn unix_sockets() {
         "socketpair res=0 fd1={} fd2={} source=_ peer=_ domain=AF_UNIX type=1 proto=0",
         fd[4],
         fd[5]
+    );
+}
+
+#[test]
+fn receiving() {
+    let Some(mut probe) = live::probe(CALLS) else {
+        return;
+    };
+    let mut seen = live::in_child(&mut probe, |notes: Notes| {
+        let any = inet(0);
+        let sender = notes.put(
+            0,
+            call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM, 0),
+        );
+        call!(libc::SYS_bind, sender, any.as_ptr(), 16);
+        notes.put(1, port_of(sender));
+        let fd = notes.put(
+            2,
+            call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM, 0),
+        );
+        call!(libc::SYS_bind, fd, any.as_ptr(), 16);
+        let to = inet(notes.put(3, port_of(fd)) as u16);
+        for text in [b"first", b"other"] {
+            call!(
+                libc::SYS_sendto,
+                sender,
+                text.as_ptr(),
+                5,
+                0,
+                to.as_ptr(),
+                16
+            );
+        }
+        let (mut data, mut from, mut length) = ([0_u8; 64], [0_u8; 16], 16_u32);
+        let (from, length) = (from.as_mut_ptr(), &raw mut length);
+        call!(
+            libc::SYS_recvfrom,
+            fd,
+            data.as_mut_ptr(),
+            64,
+            0,
+            from,
+            length
+        );
+        let pieces = [data.as_mut_ptr() as u64, 2, (&raw mut data[10]) as u64, 50];
+        let mut control = [0_u64; 8];
+        let control = control.as_mut_ptr() as u64;
+        let message = [from as u64, 16, pieces.as_ptr() as u64, 2, control, 64, 0];
+        call!(libc::SYS_recvmsg, fd, message.as_ptr(), 0);
+        call!(libc::SYS_recvmsg, fd, message.as_ptr(), libc::MSG_DONTWAIT);
+        call!(
+            libc::SYS_recvfrom,
+            fd,
+            data.as_mut_ptr(),
+            64,
+            libc::MSG_DONTWAIT,
+            0,
+            0
+        );
+    });
+    let (fd, from, to) = (seen.notes.get(2), seen.notes.get(1), seen.notes.get(3));
+    let tuple = format!("127.0.0.1:{from}->127.0.0.1:{to}");
+    let eagain = -libc::EAGAIN;
+    said!(
+        seen,
+        "recvfrom res=5 data=first tuple={tuple} fd={fd} size=64"
+    );
+    said!(
+        seen,
+        "recvmsg res=5 size=5 data=other tuple={tuple} msgcontrol=- fd={fd}"
+    );
+    said!(
+        seen,
+        "recvmsg res={eagain} size=0 data=- tuple=- msgcontrol=- fd={fd}"
+    );
+    said!(seen, "recvfrom res={eagain} data=- tuple=- fd={fd} size=64");
+}
+
+/// A descriptor goes from one socket to the other: the control data that carries it is reported.
+#[test]
+fn descriptors_that_are_passed() {
+    let Some(mut probe) = live::probe(CALLS) else {
+        return;
+    };
+    let mut seen = live::in_child(&mut probe, |notes: Notes| {
+        let mut pair = [0_i32; 2];
+        call!(
+            libc::SYS_socketpair,
+            libc::AF_UNIX,
+            libc::SOCK_STREAM,
+            0,
+            pair.as_mut_ptr()
+        );
+        let mut byte = *b"x";
+        let piece = [byte.as_mut_ptr() as u64, 1];
+        // struct cmsghdr: length, level, type; then the descriptor
+        let level_and_type = libc::SOL_SOCKET as u64 | (libc::SCM_RIGHTS as u64) << 32;
+        let mut control = [20, level_and_type, 0];
+        let control = control.as_mut_ptr();
+        let message = [0, 0, piece.as_ptr() as u64, 1, control as u64, 24, 0];
+        call!(libc::SYS_sendmsg, pair[0], message.as_ptr(), 0);
+        notes.put(0, pair[1].into());
+        notes.put(1, call!(libc::SYS_recvmsg, pair[1], message.as_ptr(), 0));
+        // SAFETY: the array of that type that the kernel wrote to; nobody else uses it any more.
+        let control = unsafe { &*control.cast::<[u64; 3]>() };
+        notes.put(2, control[2] as i64);
+    });
+    let (fd, passed) = (seen.notes.get(0), seen.notes.get(2) as u8);
+    let bytes = [
+        &20_u64.to_le_bytes()[..],
+        &[1, 0, 0, 0, 1, 0, 0, 0, passed, 0, 0, 0],
+    ]
+    .concat();
+    let event = seen.take("recvmsg");
+    live::compare(
+        &event,
+        &format!("recvmsg res=1 size=1 data=x tuple=_ msgcontrol=_ fd={fd}"),
+    );
+    assert_eq!(
+        live::parse(&event).param(4).map(|have| &have[..20]),
+        Some(&bytes[..])
     );
 }
