@@ -27,9 +27,11 @@ macro_rules! call {
 pub(crate) use call;
 
 /// Takes the next event of the name that comes first, and compares all of it.
+#[allow(unused_macros)]
 macro_rules! said {
     ($seen:expr, $($text:tt)*) => { $seen.expect(&format!($($text)*)) };
 }
+#[allow(unused_imports)]
 pub(crate) use said;
 
 /// What the kernel answered: libc keeps the error apart.
@@ -64,31 +66,32 @@ pub(crate) fn probe(calls: &[&str]) -> Option<MutexGuard<'static, Probe>> {
 
 /// Opens a probe for these calls.
 pub(crate) fn open(calls: &[&str], how: Option<falco_probe::How>) -> Option<Probe> {
-    if let Some(missing) = missing() {
-        #[allow(clippy::print_stdout)]
-        {
-            println!("skipped: live tests need {missing}");
-        }
-        return None;
-    }
-    let calls = calls
-        .iter()
-        .map(|name| SyscallCode::by_name(name).expect("a call of the schema"));
     let config = Config {
-        calls: calls.collect(),
+        calls: codes(calls),
         how,
         ..Config::default()
     };
-    Some(Probe::open(&config).unwrap_or_else(|error| panic!("{error}")))
+    can_open().then(|| Probe::open(&config).unwrap_or_else(|error| panic!("{error}")))
 }
 
-fn missing() -> Option<&'static str> {
+/// The calls of these names.
+pub(crate) fn codes(calls: &[&str]) -> Vec<SyscallCode> {
+    calls
+        .iter()
+        .map(|name| SyscallCode::by_name(name).expect("a call of the schema"))
+        .collect()
+}
+
+/// Whether a probe can be opened here; if not, a line says what is missing.
+#[allow(clippy::print_stdout)]
+pub(crate) fn can_open() -> bool {
     // SAFETY: it cannot fail and touches no memory.
-    if unsafe { libc::geteuid() } != 0 {
-        return Some("root");
-    }
+    let is_root = unsafe { libc::geteuid() } == 0;
     let has_btf = std::path::Path::new("/sys/kernel/btf/vmlinux").exists();
-    (!has_btf).then_some("a kernel with BTF")
+    if !is_root || !has_btf {
+        println!("skipped: live tests need root and a kernel with BTF");
+    }
+    is_root && has_btf
 }
 
 const NOTES: usize = 256;
