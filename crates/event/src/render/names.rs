@@ -1,4 +1,6 @@
-//! The names of error and signal numbers.
+//! The names of errors, signals and capabilities.
+
+use super::Sink;
 
 /// The name of an error number, negative as calls return it.
 pub fn errno_name(result: i64) -> Option<&'static str> {
@@ -10,6 +12,23 @@ pub fn errno_name(result: i64) -> Option<&'static str> {
 pub fn signal_name(number: u8) -> Option<&'static str> {
     let name = SIGNALS.get(usize::from(number))?;
     (!name.is_empty()).then_some(name)
+}
+
+/// The name of a capability, by its bit.
+pub fn capability_name(bit: u8) -> Option<&'static str> {
+    CAPABILITIES.get(usize::from(bit)).copied()
+}
+
+/// Writes the names of the capabilities in a set, separated by blanks; bits without a name are left out.
+pub fn put_capabilities(set: u64, out: &mut impl Sink) {
+    let mut blank: &[u8] = b"";
+    for (bit, name) in CAPABILITIES.iter().enumerate() {
+        if set & (1 << bit) != 0 {
+            out.put(blank);
+            out.put(name.as_bytes());
+            blank = b" ";
+        }
+    }
 }
 
 /// Linux's error numbers (errno(3)), from 0.
@@ -39,4 +58,15 @@ static SIGNALS: &[&str] = &[
     "", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV",
     "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU",
     "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+];
+
+/// Linux's capabilities (capabilities(7)), by bit.
+#[rustfmt::skip]
+static CAPABILITIES: &[&str] = &[
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID",
+    "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW",
+    "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD",
+    "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG",
+    "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
 ];
