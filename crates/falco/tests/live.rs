@@ -5,7 +5,13 @@
 
 mod harness;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use harness::{Falco, can_watch, upstream_rules};
 use serde_json::Value;
@@ -149,10 +155,14 @@ fn own_rules_find_what_is_done() {
     check(&["-o", "json_output=true"], |case| case.own, false);
 }
 
+/// One at a time: each would see what the other does.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn check(args: &[&str], rule: impl Fn(&Case) -> &'static str, with_fields: bool) {
     if !can_watch() {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let actions = harness::compile_actions(dir.path());
     let me = fs::read_to_string("/proc/self/comm").unwrap();
