@@ -199,7 +199,7 @@ fn watch(config: &Config, options: &Options) -> anyhow::Result<()> {
                 "Replaying events from the capture file: {}",
                 file.display()
             ));
-            Source::replay(file)?
+            Source::replay(file).map_err(whole)?
         }
         Driver::Probe { .. } => live::open(config, &rules).map_err(|error| explain(&error))?,
     };
@@ -262,6 +262,12 @@ fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("handling signals")?;
     }
     Ok(stop)
+}
+
+/// These errors say their causes themselves.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+pub(crate) fn whole(error: SourceError) -> anyhow::Error {
+    anyhow::Error::msg(error.to_string())
 }
 
 /// Adds to why we cannot watch what can be done without watching.

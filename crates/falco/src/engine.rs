@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, mem, sync::Arc, sync::atomic::AtomicBool, time::Duration};
 
-use anyhow::Context as _;
 use bumpalo::Bump;
 use falco_alerts::{Alert, Channel, Kind, Outputs, Priority, Tally};
 use falco_event::Origin;
@@ -15,7 +14,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::{
-    actions::is_set,
+    actions::{is_set, whole},
     cli::Options,
     config::{Config, Engine as Driver},
     live::Drops,
@@ -111,7 +110,7 @@ impl Engine {
                 log::info("SIGINT received, exiting...");
                 return Ok(());
             }
-            match source.next(PATIENCE).context("reading events")? {
+            match source.next(PATIENCE).map_err(whole)? {
                 Next::Event(delivery) => {
                     let time_ns = delivery.event.time_ns();
                     if time_ns >= self.until_ns {
