@@ -71,9 +71,11 @@ impl Engine {
             outputs::hostname()
         };
         let zone = TimeZone::system();
-        let mut context = Context::default();
-        context.hostname = hostname.into_bytes().into();
-        context.zone = zone.clone();
+        let context = Context {
+            hostname: hostname.into_bytes().into(),
+            zone: zone.clone(),
+            ..Context::default()
+        };
         Ok(Engine {
             memo: rules.memo(),
             tally: Tally::new(labels.iter().map(|labels| Arc::clone(&labels.name))),

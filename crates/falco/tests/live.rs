@@ -9,7 +9,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     sync::{Mutex, PoisonError},
 };
 
@@ -105,7 +105,7 @@ fn cases(dir: &Path, actions: &str) -> Vec<Case> {
         .field("proc.cmdline", "actions traceme"),
         case(
             "dev-shm",
-            &[&script],
+            &["sh", &script],
             "Execution from /dev/shm",
             "Program run from shared memory",
         ),
@@ -170,6 +170,7 @@ fn check(args: &[&str], rule: impl Fn(&Case) -> &'static str, with_fields: bool)
     for case in cases(dir.path(), &actions) {
         // A sign of its own in the environment would not be seen; the process id is.
         let mut child = Command::new(&case.command[0])
+            .stdout(Stdio::null())
             .args(&case.command[1..])
             .spawn()
             .unwrap();
@@ -186,7 +187,7 @@ fn check(args: &[&str], rule: impl Fn(&Case) -> &'static str, with_fields: bool)
             falco.seen()
         );
         if case.what == "dev-shm" {
-            fs::remove_file(&case.command[0]).unwrap();
+            fs::remove_file(&case.command[1]).unwrap();
         }
     }
     let summary = falco.stop();

@@ -26,7 +26,7 @@ const ALERT: Duration = Duration::from_secs(10);
 pub(crate) struct Falco {
     child: Child,
     lines: Receiver<String>,
-    errors: thread::JoinHandle<String>,
+    errors: Option<thread::JoinHandle<String>>,
     seen: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Falco {
         let mut falco = Falco {
             child,
             lines,
-            errors,
+            errors: Some(errors),
             seen: Vec::new(),
         };
         let deadline = Instant::now() + START;
@@ -77,7 +77,11 @@ impl Falco {
             if let Some(status) = falco.child.try_wait().unwrap() {
                 panic!(
                     "falco ended with {status}:\n{}",
-                    falco.errors.join().unwrap()
+                    falco
+                        .errors
+                        .take()
+                        .map(|errors| errors.join().unwrap())
+                        .unwrap_or_default()
                 );
             }
             assert!(
@@ -139,6 +143,14 @@ impl Falco {
         }
         assert!(status.success(), "falco ended with {status}");
         rest
+    }
+}
+
+impl Drop for Falco {
+    /// A test that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
