@@ -201,6 +201,7 @@ fn watch(config: &Config, options: &Options) -> anyhow::Result<()> {
             ));
             Source::replay(file).map_err(whole)?
         }
+        Driver::Idle => Source::idle(),
         Driver::Probe { .. } => live::open(config, &rules).map_err(|error| explain(&error))?,
     };
     let mut engine = Engine::new(config, options, catalogue, rules, channels)?;

@@ -33,6 +33,8 @@ pub(crate) enum Engine {
     },
     /// A capture.
     Replay(PathBuf),
+    /// No events at all.
+    Idle,
 }
 
 /// Checked values.
@@ -236,6 +238,9 @@ fn engine(keys: &Keys<'_>, warnings: &mut Vec<String>) -> anyhow::Result<Engine>
             format!("Error reading config file ({}): engine.kind is 'replay' but no engine.replay.capture_file specified.", keys.name)
         })?;
         return Ok(Engine::Replay(file.into()));
+    }
+    if kind == "nodriver" {
+        return Ok(Engine::Idle);
     }
     if kind == "kmod" {
         warnings.push(

@@ -103,7 +103,7 @@ fn needs_state(code: SyscallCode) -> bool {
 fn stats(source: &Source) -> Option<Stats> {
     match source {
         Source::Live(live) => Some(live.probe().stats()),
-        Source::Replay(_) => None,
+        Source::Replay(_) | Source::Idle => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where events come from: the kernel of this machine, or a capture.
+//! Where events come from: the kernel of this machine, a capture, or nowhere (to run without a driver).
 //!
 //! Opening a [`Source`] gives the [`State`] of the machine as well: of the running one, or of the one that was
 //! captured when the capture began. From then on the source lends one event after the other, numbered as upstream numbers them.
@@ -46,6 +46,8 @@ pub enum Source {
     Live(Box<Live>),
     /// A capture.
     Replay(Box<Replay>),
+    /// None: for rules and channels to be tried without a driver.
+    Idle,
 }
 
 /// What comes next.
@@ -106,12 +108,22 @@ impl Source {
         Ok((Source::Replay(Box::new(replay)), state))
     }
 
+    /// A source that never has an event; its state is empty.
+    #[must_use]
+    pub fn idle() -> (Source, State) {
+        (Source::Idle, State::default())
+    }
+
     /// The next event; waits for one at most that long. A capture never waits.
     #[inline]
     pub fn next(&mut self, timeout: Duration) -> Result<Next<'_>, SourceError> {
         match self {
             Source::Live(live) => Ok(live.next(timeout)),
             Source::Replay(replay) => replay.next_event(),
+            Source::Idle => {
+                std::thread::sleep(timeout);
+                Ok(Next::Timeout)
+            }
         }
     }
 }
