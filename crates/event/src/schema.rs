@@ -16,28 +16,35 @@ impl EventCode {
 
     /// The event of that number, if there is one.
     #[inline]
-    pub fn new(code: u16) -> Option<EventCode> {
-        (usize::from(code) < Self::COUNT).then_some(EventCode(code))
+    pub const fn new(code: u16) -> Option<EventCode> {
+        if (code as usize) < Self::COUNT {
+            Some(EventCode(code))
+        } else {
+            None
+        }
     }
 
     /// The number.
-    pub fn get(self) -> u16 {
+    #[inline]
+    pub const fn get(self) -> u16 {
         self.0
     }
 
     /// The number as an index into a table of [`EventCode::COUNT`] elements.
-    pub fn index(self) -> usize {
-        usize::from(self.0)
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 
     /// What is known of the event.
     #[inline]
-    pub fn info(self) -> &'static EventInfo {
+    pub const fn info(self) -> &'static EventInfo {
         &EVENTS[self.index()]
     }
 
     /// Whether the event stands for the entry into a call, not for its end.
-    pub fn is_enter(self) -> bool {
+    #[inline]
+    pub const fn is_enter(self) -> bool {
         self.0.is_multiple_of(2)
     }
 

@@ -1,5 +1,7 @@
 //! An event as it lies in memory.
 
+use std::ffi::CStr;
+
 use crate::{EventCode, EventFlags, EventInfo};
 
 /// The size of the header: time (u64), thread (u64), length (u32), code (u16), number of parameters (u32), little endian, packed.
@@ -138,38 +140,45 @@ impl<'a> Event<'a> {
     }
 
     /// A text or path without its closing NUL. An empty text is `Some`: its NUL is there; the text `(NULL)` means absent.
+    #[inline]
     pub fn str(&self, index: usize) -> Option<&'a [u8]> {
         let bytes = self.param(index)?;
-        let text = bytes.split(|byte| *byte == 0).next()?;
+        let text = CStr::from_bytes_until_nul(bytes).map_or(bytes, CStr::to_bytes);
         (text != b"(NULL)").then_some(text)
     }
 
     /// A signed 64-bit number (descriptors, process ids, results).
+    #[inline]
     pub fn i64(&self, index: usize) -> Option<i64> {
         self.param(index)?.try_into().ok().map(i64::from_le_bytes)
     }
 
     /// An unsigned 64-bit number.
+    #[inline]
     pub fn u64(&self, index: usize) -> Option<u64> {
         self.param(index)?.try_into().ok().map(u64::from_le_bytes)
     }
 
     /// An unsigned 32-bit number (flags, ids, modes).
+    #[inline]
     pub fn u32(&self, index: usize) -> Option<u32> {
         self.param(index)?.try_into().ok().map(u32::from_le_bytes)
     }
 
     /// A signed 32-bit number.
+    #[inline]
     pub fn i32(&self, index: usize) -> Option<i32> {
         self.param(index)?.try_into().ok().map(i32::from_le_bytes)
     }
 
     /// An unsigned 16-bit number.
+    #[inline]
     pub fn u16(&self, index: usize) -> Option<u16> {
         self.param(index)?.try_into().ok().map(u16::from_le_bytes)
     }
 
     /// An unsigned 8-bit number.
+    #[inline]
     pub fn u8(&self, index: usize) -> Option<u8> {
         self.param(index)?.try_into().ok().map(u8::from_le_bytes)
     }
@@ -184,11 +193,13 @@ impl<'a> Event<'a> {
     }
 
     /// The bytes of one length.
+    #[inline]
     fn width(&self) -> usize {
         if self.large { 4 } else { 2 }
     }
 
     /// Where the parameters begin.
+    #[inline]
     fn data_at(&self) -> usize {
         HEADER_BYTES + self.len() * self.width()
     }

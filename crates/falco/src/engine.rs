@@ -142,7 +142,7 @@ impl Engine {
             }
         }
         let subject = state.apply(&event);
-        if subject.hidden {
+        if subject.hidden || !self.rules.looks_at(event.code()) {
             return;
         }
         let mut matched = mem::take(&mut self.matched);

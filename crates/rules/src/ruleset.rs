@@ -118,6 +118,13 @@ impl RuleSet {
         calls
     }
 
+    /// Whether an enabled rule looks at events of this kind.
+    #[inline]
+    pub fn looks_at(&self, code: EventCode) -> bool {
+        let rules = self.index.get(code.index());
+        rules.is_some_and(|rules| !rules.is_empty())
+    }
+
     /// A memory for [`RuleSet::run`] that fits this rule set.
     pub fn memo(&self) -> Memo {
         Memo::new(&self.tests)

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use falco_event::{Event, EventCode, EventFlags, Origin, codes};
+use falco_event::{Event, codes};
 
-use crate::{Image, State, Subject, Thread, ThreadIx, wire};
+use crate::{Image, State, Subject, Thread, ThreadIx, route::Route, wire};
 
 /// What the event before ended: to be forgotten when the next one comes.
 #[derive(Debug, Default)]
@@ -14,122 +14,29 @@ pub(crate) struct Leaving {
     pub(crate) fd: Option<(i64, i64)>,
 }
 
+impl Leaving {
+    fn is_any(&self) -> bool {
+        self.thread.is_some() || self.fd.is_some()
+    }
+}
+
 impl State {
     /// Forgets what the event before destroyed, then takes in this one.
     pub fn apply(&mut self, event: &Event<'_>) -> Subject {
-        self.forget(event.time_ns());
-        let mut subject = self.reset(event);
-        self.dispatch(event, &mut subject);
-        if subject.thread.is_some() && !event.code().is_enter() {
+        let route = Route::of(event.code());
+        let mut subject = Subject::default();
+        if self.leaving.is_any() {
+            self.forget(event.time_ns());
+        }
+        self.purge(event.time_ns());
+        self.reset(event, route, &mut subject);
+        if let Some(take) = route.take {
+            take(self, event, &mut subject);
+        }
+        if !event.code().is_enter() {
             self.drop_entered(&subject);
         }
         subject
-    }
-
-    /// Each event that changes something, and the function that knows how. (The dump of all processes that the probe's iterators write
-    /// at the start, codes 430 to 449, will have its place here; until then `/proc` is read.)
-    fn dispatch(&mut self, event: &Event<'_>, at: &mut Subject) {
-        match event.code() {
-            codes::SYSCALL_OPEN_E
-            | codes::SYSCALL_CREAT_E
-            | codes::SYSCALL_OPENAT_2_E
-            | codes::SYSCALL_OPENAT2_E
-            | codes::SYSCALL_EXECVE_19_E
-            | codes::SYSCALL_EXECVEAT_E
-            | codes::SOCKET_CONNECT_E => self.keep_entered(event, at),
-
-            codes::SYSCALL_CLONE_20_X
-            | codes::SYSCALL_FORK_20_X
-            | codes::SYSCALL_VFORK_20_X
-            | codes::SYSCALL_CLONE3_X => self.cloned(event, at),
-            codes::SYSCALL_EXECVE_19_X | codes::SYSCALL_EXECVEAT_X => self.executed(event, at),
-            codes::PROCEXIT_1_E => self.exited(event, at),
-            codes::SYSCALL_PRCTL_X => self.prctl(event, at),
-
-            codes::SYSCALL_OPEN_X
-            | codes::SYSCALL_CREAT_X
-            | codes::SYSCALL_OPENAT_2_X
-            | codes::SYSCALL_OPENAT2_X
-            | codes::SYSCALL_OPEN_BY_HANDLE_AT_X => self.opened(event, at),
-            codes::SYSCALL_CLOSE_X => self.closed(event, at),
-            codes::SYSCALL_CLOSE_RANGE_X => self.closed_range(event, at),
-            codes::SYSCALL_DUP_1_X | codes::SYSCALL_DUP2_X | codes::SYSCALL_DUP3_X => {
-                self.duplicated(event, at);
-            }
-            codes::SYSCALL_FCNTL_X => self.fcntl(event, at),
-            codes::SYSCALL_PIPE_X | codes::SYSCALL_PIPE2_X => self.piped(event, at),
-            codes::SYSCALL_EVENTFD_X
-            | codes::SYSCALL_EVENTFD2_X
-            | codes::SYSCALL_SIGNALFD_X
-            | codes::SYSCALL_SIGNALFD4_X
-            | codes::SYSCALL_TIMERFD_CREATE_X
-            | codes::SYSCALL_INOTIFY_INIT_X
-            | codes::SYSCALL_INOTIFY_INIT1_X
-            | codes::SYSCALL_BPF_2_X
-            | codes::SYSCALL_USERFAULTFD_X
-            | codes::SYSCALL_IO_URING_SETUP_X
-            | codes::SYSCALL_EPOLL_CREATE_X
-            | codes::SYSCALL_EPOLL_CREATE1_X => self.created_nameless(event, at),
-            codes::SYSCALL_MEMFD_CREATE_X => self.created_memfd(event, at),
-            codes::SYSCALL_PIDFD_OPEN_X => self.opened_pidfd(event, at),
-            codes::SYSCALL_PIDFD_GETFD_X => self.taken_by_pidfd(event, at),
-
-            codes::SOCKET_SOCKET_X => self.socket(event, at),
-            codes::SOCKET_SOCKETPAIR_X => self.socketpair(event, at),
-            codes::SOCKET_BIND_X => self.bound(event, at),
-            codes::SOCKET_CONNECT_X => self.connected(event, at),
-            codes::SOCKET_ACCEPT_5_X | codes::SOCKET_ACCEPT4_6_X => self.accepted(event, at),
-            codes::SYSCALL_READ_X
-            | codes::SYSCALL_READV_X
-            | codes::SYSCALL_PREAD_X
-            | codes::SYSCALL_PREADV_X
-            | codes::SOCKET_RECV_X
-            | codes::SOCKET_RECVFROM_X
-            | codes::SOCKET_RECVMSG_X
-            | codes::SOCKET_RECVMMSG_X => self.received(event, at),
-            codes::SYSCALL_WRITE_X
-            | codes::SYSCALL_WRITEV_X
-            | codes::SYSCALL_PWRITE_X
-            | codes::SYSCALL_PWRITEV_X
-            | codes::SOCKET_SEND_X
-            | codes::SOCKET_SENDTO_X
-            | codes::SOCKET_SENDMSG_X
-            | codes::SOCKET_SENDMMSG_X => self.sent(event, at),
-
-            _ => self.dispatch_rest(event, at),
-        }
-    }
-
-    /// The events that change neither threads nor descriptors.
-    fn dispatch_rest(&mut self, event: &Event<'_>, at: &mut Subject) {
-        match event.code() {
-            codes::SYSCALL_CHDIR_X | codes::SYSCALL_GETCWD_X => self.changed_directory(event, at),
-            codes::SYSCALL_FCHDIR_X => self.changed_directory_by_fd(event, at),
-            codes::SYSCALL_CHROOT_X => self.changed_root(event, at),
-
-            codes::SYSCALL_SETRESUID_X
-            | codes::SYSCALL_SETREUID_X
-            | codes::SYSCALL_SETUID_X
-            | codes::SYSCALL_SETRESGID_X
-            | codes::SYSCALL_SETREGID_X
-            | codes::SYSCALL_SETGID_X => self.set_ids(event, at),
-            codes::SYSCALL_CAPSET_X => self.capset(event, at),
-            codes::SYSCALL_UNSHARE_X | codes::SYSCALL_SETNS_X => self.entered_namespace(event, at),
-            codes::SYSCALL_SETSID_X => self.setsid(event, at),
-            codes::SYSCALL_GETRLIMIT_X | codes::SYSCALL_SETRLIMIT_X => self.rlimit(event, at),
-            codes::SYSCALL_PRLIMIT_X => self.prlimit(event),
-            codes::SCHEDSWITCH_6_E => self.switched(event, at),
-            codes::SYSCALL_BRK_4_X
-            | codes::SYSCALL_MMAP_X
-            | codes::SYSCALL_MMAP2_X
-            | codes::SYSCALL_MUNMAP_X => self.mapped(event, at),
-
-            codes::USER_ADDED_E => self.user_added(event),
-            codes::USER_DELETED_E => self.user_deleted(event),
-            codes::GROUP_ADDED_E => self.group_added(event),
-            codes::GROUP_DELETED_E => self.group_deleted(event),
-            _ => {}
-        }
     }
 
     fn forget(&mut self, now_ns: u64) {
@@ -144,7 +51,6 @@ impl State {
             }
             self.remove_thread(tid);
         }
-        self.purge(now_ns);
         if let Some((tid, number)) = self.leaving.fd.take()
             && let Some(ix) = self.threads.find(tid)
             && let Some(fds) = self.threads.fds_mut(ix)
@@ -154,31 +60,23 @@ impl State {
     }
 
     /// Finds the thread of an event and the descriptor that it uses.
-    fn reset(&mut self, event: &Event<'_>) -> Subject {
-        let code = event.code();
-        let info = code.info();
-        if info.origin == Origin::Iter {
-            return Subject::default();
+    #[inline]
+    fn reset(&mut self, event: &Event<'_>, route: &Route, at: &mut Subject) {
+        if !route.in_thread {
+            if route.names_thread {
+                at.thread = self.threads.find(event.thread());
+            }
+            return;
         }
-        if uses_nothing(code, info.flags) {
-            return Subject {
-                thread: self.threads.find(event.thread()),
-                ..Subject::default()
-            };
-        }
-        let (tid, now_ns) = (event.thread(), event.time_ns());
         self.counters.thread_lookups += 1;
-        let thread = self.threads.find(tid).or_else(|| self.missing(event));
-        let mut subject = Subject {
-            thread,
-            ..Subject::default()
-        };
-        let Some(ix) = thread else { return subject };
-        self.threads.seen(ix, now_ns);
-        if code == codes::SCHEDSWITCH_6_E {
-            return subject;
+        let found = self.threads.find(event.thread());
+        at.thread = found.or_else(|| self.missing(event));
+        let Some(ix) = at.thread else { return };
+        self.threads.seen(ix, event.time_ns());
+        if event.code() == codes::SCHEDSWITCH_6_E {
+            return;
         }
-        let number = self.number_of(event, ix);
+        let number = self.number_of(event, route, ix);
         if let Some(thread) = self.threads.get_mut(ix) {
             thread.last_fd = number;
         }
@@ -186,15 +84,15 @@ impl State {
             self.counters.fd_lookups += 1;
             let fds = self.threads.fds_at(ix);
             if fds.is_some_and(|fds| fds.get(number).is_some()) {
-                subject.fd = Some(number);
+                at.fd = Some(number);
             } else {
                 self.counters.fds_missing += 1;
             }
         }
-        subject
     }
 
     /// The thread of an event that nobody knows: looked up, unless /proc cannot tell, or not yet, or not any more.
+    #[cold]
     fn missing(&mut self, event: &Event<'_>) -> Option<ThreadIx> {
         self.counters.threads_missing += 1;
         match event.code() {
@@ -209,16 +107,13 @@ impl State {
     }
 
     /// The number of the descriptor that an event uses, -1 if none.
-    fn number_of(&self, event: &Event<'_>, ix: ThreadIx) -> i64 {
-        let code = event.code();
-        if !event.info().flags.any(EventFlags::USES_FD) {
+    #[inline]
+    fn number_of(&self, event: &Event<'_>, route: &Route, ix: ThreadIx) -> i64 {
+        let Some(parameter) = route.fd else {
             return -1;
-        }
-        if code.is_enter() {
-            return event.i64(0).unwrap_or(-1);
-        }
+        };
         // What a call was entered with is what the kernel used.
-        if code == codes::SOCKET_CONNECT_X
+        if event.code() == codes::SOCKET_CONNECT_X
             && let Some(enter) = self.threads.entered(ix)
             && let Ok(enter) = Event::parse(enter)
             && enter.code() == codes::SOCKET_CONNECT_E
@@ -226,9 +121,7 @@ impl State {
         {
             return number;
         }
-        fd_parameter(code)
-            .and_then(|index| event.i64(index))
-            .unwrap_or(-1)
+        event.i64(parameter.into()).unwrap_or(-1)
     }
 
     /// Looks a missing thread up. If nothing is found, or nobody may look, an invalid entry stands for it; `None` when the table is
@@ -274,7 +167,7 @@ impl State {
     }
 
     /// Keeps an entry into a call for its end.
-    fn keep_entered(&mut self, event: &Event<'_>, at: &mut Subject) {
+    pub(crate) fn keep_entered(&mut self, event: &Event<'_>, at: &mut Subject) {
         at.hidden = true;
         let Some(ix) = at.thread else {
             self.counters.enters_dropped += 1;
@@ -335,79 +228,6 @@ impl crate::Scratch {
             self.spare.push(bytes);
         }
     }
-}
-
-/// Events that may name a thread but do not happen in it.
-fn uses_nothing(code: EventCode, flags: EventFlags) -> bool {
-    flags.any(EventFlags::SKIPPARSERESET)
-        || matches!(
-            code,
-            codes::CONTAINER_JSON_2_E
-                | codes::USER_ADDED_E
-                | codes::USER_DELETED_E
-                | codes::GROUP_ADDED_E
-                | codes::GROUP_DELETED_E
-                | codes::PLUGINEVENT_E
-                | codes::ASYNCEVENT_E
-        )
-}
-
-/// Which parameter of the end of a call is the descriptor that it used. There is no rule to it.
-fn fd_parameter(code: EventCode) -> Option<usize> {
-    Some(match code {
-        codes::SYSCALL_SETNS_X
-        | codes::SOCKET_LISTEN_X
-        | codes::SOCKET_SHUTDOWN_X
-        | codes::SYSCALL_FCHDIR_X
-        | codes::SYSCALL_LSEEK_X
-        | codes::SYSCALL_LLSEEK_X
-        | codes::SYSCALL_IOCTL_3_X
-        | codes::SYSCALL_FSTAT_X
-        | codes::SYSCALL_CLOSE_X
-        | codes::SYSCALL_GETDENTS_X
-        | codes::SYSCALL_GETDENTS64_X
-        | codes::SYSCALL_FLOCK_X
-        | codes::SYSCALL_COPY_FILE_RANGE_X
-        | codes::SYSCALL_FCNTL_X
-        | codes::SYSCALL_DUP_1_X
-        | codes::SYSCALL_DUP2_X
-        | codes::SYSCALL_DUP3_X
-        | codes::SYSCALL_NEWFSTATAT_X
-        | codes::SYSCALL_FCHOWNAT_X
-        | codes::SYSCALL_FCHMODAT_X
-        | codes::SYSCALL_MKDIRAT_X
-        | codes::SYSCALL_UNLINKAT_2_X
-        | codes::SYSCALL_MKNODAT_X
-        | codes::SOCKET_SENDMMSG_X
-        | codes::SOCKET_RECVMMSG_X
-        | codes::SYSCALL_IO_URING_REGISTER_X
-        | codes::SYSCALL_IO_URING_ENTER_X
-        | codes::SOCKET_SETSOCKOPT_X
-        | codes::SOCKET_GETSOCKOPT_X
-        | codes::SYSCALL_FSCONFIG_X
-        | codes::SYSCALL_FINIT_MODULE_X
-        | codes::SYSCALL_FCHMOD_X
-        | codes::SYSCALL_FCHOWN_X => 1,
-        codes::SYSCALL_READ_X
-        | codes::SYSCALL_PREAD_X
-        | codes::SOCKET_BIND_X
-        | codes::SYSCALL_WRITE_X
-        | codes::SYSCALL_PWRITE_X
-        | codes::SOCKET_RECV_X
-        | codes::SOCKET_SEND_X
-        | codes::SOCKET_SENDTO_X
-        | codes::SOCKET_SENDMSG_X
-        | codes::SYSCALL_SENDFILE_X
-        | codes::SYSCALL_SPLICE_X
-        | codes::SYSCALL_WRITEV_X
-        | codes::SYSCALL_PWRITEV_X
-        | codes::SOCKET_CONNECT_X
-        | codes::SYSCALL_SYMLINKAT_X => 2,
-        codes::SOCKET_RECVFROM_X | codes::SYSCALL_READV_X | codes::SYSCALL_PREADV_X => 3,
-        codes::SOCKET_RECVMSG_X => 5,
-        codes::SYSCALL_MMAP_X | codes::SYSCALL_MMAP2_X => 8,
-        _ => return None,
-    })
 }
 
 /// Whether the end of a call says that it succeeded.

@@ -2,9 +2,6 @@
 
 use std::{net::IpAddr, rc::Rc};
 
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
-
 /// The bits of [`Fd::open_flags`] that close it on exec.
 const O_CLOEXEC: u32 = 1 << 12;
 const EPOLL_CLOEXEC: u32 = 1;
@@ -151,42 +148,60 @@ pub const FDS_MAX: usize = 4096;
 /// stays shared even then.
 #[derive(Clone, Debug, Default)]
 pub struct FdTable {
-    fds: Option<Rc<HashMap<i64, Rc<Fd>, FxBuildHasher>>>,
+    fds: Option<Rc<Fds>>,
 }
+
+/// In order of their numbers. The kernel gives out the lowest free one, so most lie at the place of their number.
+type Fds = Vec<(i64, Rc<Fd>)>;
 
 impl FdTable {
     /// The descriptor of that number.
+    #[inline]
     pub fn get(&self, number: i64) -> Option<&Fd> {
-        Some(self.fds.as_ref()?.get(&number)?.as_ref())
+        let fds = self.fds.as_ref()?;
+        let (_, fd) = fds.get(place(fds, number).ok()?)?;
+        Some(fd)
     }
 
     /// The descriptor of that number, to be changed.
     pub(crate) fn get_mut(&mut self, number: i64) -> Option<&mut Fd> {
         let fds = self.fds.as_mut()?;
-        if !fds.contains_key(&number) {
-            return None;
-        }
-        Rc::make_mut(fds).get_mut(&number).map(Rc::make_mut)
+        let place = place(fds, number).ok()?;
+        let (_, fd) = Rc::make_mut(fds).get_mut(place)?;
+        Some(Rc::make_mut(fd))
     }
 
     /// Adds or replaces a descriptor. False when there is no room for it, or its number is none.
     pub fn insert(&mut self, number: i64, fd: Fd) -> bool {
-        if number < 0 || (self.len() >= FDS_MAX && self.get(number).is_none()) {
+        if number < 0 {
             return false;
         }
-        Rc::make_mut(self.fds.get_or_insert_default()).insert(number, Rc::new(fd));
+        let fds = self.fds.get_or_insert_default();
+        match place(fds, number) {
+            Ok(place) => {
+                if let Some((_, old)) = Rc::make_mut(fds).get_mut(place) {
+                    match Rc::get_mut(old) {
+                        Some(old) => *old = fd,
+                        None => *old = Rc::new(fd),
+                    }
+                }
+            }
+            Err(_) if fds.len() >= FDS_MAX => return false,
+            Err(place) => Rc::make_mut(fds).insert(place, (number, Rc::new(fd))),
+        }
         true
     }
 
     /// Takes a descriptor out. False when it was not there.
     pub(crate) fn remove(&mut self, number: i64) -> bool {
-        match &mut self.fds {
-            Some(fds) if fds.contains_key(&number) => {
-                Rc::make_mut(fds).remove(&number);
-                true
-            }
-            _ => false,
+        let Some(fds) = &mut self.fds else {
+            return false;
+        };
+        let place = place(fds, number);
+        if let Ok(place) = place {
+            Rc::make_mut(fds).remove(place);
         }
+        place.is_ok()
     }
 
     /// Takes out what the test says, and how many that were.
@@ -195,7 +210,7 @@ impl FdTable {
             Some(fds) if fds.iter().any(|(number, fd)| test(*number, fd)) => {
                 let before = fds.len();
                 let fds = Rc::make_mut(fds);
-                fds.retain(|number, fd| !test(*number, fd));
+                fds.retain(|(number, fd)| !test(*number, fd));
                 before - fds.len()
             }
             _ => 0,
@@ -211,7 +226,7 @@ impl FdTable {
         if let Some(fds) = &mut self.fds
             && fds.iter().any(|(number, fd)| test(*number, fd))
         {
-            for (number, fd) in Rc::make_mut(fds).iter_mut() {
+            for (number, fd) in Rc::make_mut(fds) {
                 if test(*number, fd) {
                     change(Rc::make_mut(fd));
                 }
@@ -219,12 +234,10 @@ impl FdTable {
         }
     }
 
-    /// All descriptors, in no order.
+    /// All descriptors, in order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &Fd)> {
-        let fds = self.fds.as_ref().map(|fds| fds.iter());
-        fds.into_iter()
-            .flatten()
-            .map(|(number, fd)| (*number, fd.as_ref()))
+        let fds = self.fds.iter().flat_map(|fds| fds.iter());
+        fds.map(|(number, fd)| (*number, fd.as_ref()))
     }
 
     /// How many there are.
@@ -235,5 +248,14 @@ impl FdTable {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Where a number is, or should be.
+#[inline]
+fn place(fds: &Fds, number: i64) -> Result<usize, usize> {
+    match fds.get(number as usize) {
+        Some((there, _)) if *there == number => Ok(number as usize),
+        _ => fds.binary_search_by_key(&number, |(number, _)| *number),
     }
 }

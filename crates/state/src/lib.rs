@@ -33,6 +33,7 @@ mod net;
 pub mod path;
 pub mod procfs;
 mod purge;
+mod route;
 mod settle;
 mod thread;
 mod threads;

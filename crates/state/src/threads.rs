@@ -1,5 +1,7 @@
 //! The table of threads: who belongs to which process, who is whose child.
 
+use std::cell::Cell;
+
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -8,7 +10,7 @@ use crate::{fd::FdTable, thread::Thread, wire::clone};
 mod family;
 
 /// The place of a thread in the table. Stays valid until the event after the one that ended the thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ThreadIx(pub(crate) u32);
 
 /// The table of threads, by thread id.
@@ -18,6 +20,8 @@ pub struct Threads {
     slots: Vec<Option<Slot>>,
     free: Vec<ThreadIx>,
     groups: HashMap<i64, Group, FxBuildHasher>,
+    /// What was found last: events come in runs of one thread. Only a hint, the slot tells whether it still holds.
+    recent: Cell<ThreadIx>,
 }
 
 #[derive(Debug)]
@@ -57,11 +61,23 @@ const NO_CWD: &[u8] = b"./";
 
 impl Threads {
     /// The place of a thread.
+    #[inline]
     pub fn find(&self, tid: i64) -> Option<ThreadIx> {
-        self.places.get(&tid).copied()
+        let recent = self.recent.get();
+        match self.slot(recent) {
+            Some(slot) if slot.thread.tid == tid => Some(recent),
+            _ => self.search(tid),
+        }
+    }
+
+    fn search(&self, tid: i64) -> Option<ThreadIx> {
+        let found = self.places.get(&tid).copied()?;
+        self.recent.set(found);
+        Some(found)
     }
 
     /// The thread at a place.
+    #[inline]
     pub fn get(&self, ix: ThreadIx) -> Option<&Thread> {
         Some(&self.slot(ix)?.thread)
     }
@@ -87,6 +103,7 @@ impl Threads {
     }
 
     /// The main thread of a thread's process; itself if it is that.
+    #[inline]
     pub fn main<'a>(&'a self, thread: &'a Thread) -> Option<&'a Thread> {
         if thread.is_main() {
             return Some(thread);
@@ -139,6 +156,7 @@ impl Threads {
     }
 
     /// The descriptors a thread uses.
+    #[inline]
     pub fn fds<'a>(&'a self, thread: &'a Thread) -> Option<&'a FdTable> {
         if thread.flags & clone::FILES == 0 {
             Some(&thread.fds)
@@ -204,6 +222,7 @@ impl Threads {
         ix
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, ix: ThreadIx) -> Option<&mut Thread> {
         Some(&mut self.slot_mut(ix)?.thread)
     }
@@ -224,6 +243,7 @@ impl Threads {
     }
 
     /// See [`Threads::fds`].
+    #[inline]
     pub(crate) fn fds_at(&self, ix: ThreadIx) -> Option<&FdTable> {
         self.fds(self.get(ix)?)
     }
@@ -236,6 +256,7 @@ impl Threads {
     }
 
     /// Notes that an event happened in a thread.
+    #[inline]
     pub(crate) fn seen(&mut self, ix: ThreadIx, now_ns: u64) {
         if let Some(slot) = self.slot_mut(ix) {
             slot.seen_ns = now_ns;
@@ -243,6 +264,7 @@ impl Threads {
     }
 
     /// The entry into a call that is kept for its end; taken out.
+    #[inline]
     pub(crate) fn take_entered(&mut self, ix: ThreadIx) -> Option<Vec<u8>> {
         self.slot_mut(ix)?.entered.take()
     }
@@ -268,10 +290,12 @@ impl Threads {
         Some((&slot.thread, slot.seen_ns))
     }
 
+    #[inline]
     fn slot(&self, ix: ThreadIx) -> Option<&Slot> {
         self.slots.get(ix.0 as usize)?.as_ref()
     }
 
+    #[inline]
     fn slot_mut(&mut self, ix: ThreadIx) -> Option<&mut Slot> {
         self.slots.get_mut(ix.0 as usize)?.as_mut()
     }

@@ -74,11 +74,14 @@ impl State {
 
     fn moved(&mut self, event: &Event<'_>, at: &mut Subject, tuple: Option<usize>, way: Way) {
         let Some(fd) = self.fd_of(at) else { return };
+        let inet = matches!(fd.kind, FdKind::Inet(_));
+        if tuple.is_none() && !inet {
+            return;
+        }
         // Old captures have the two calls for many messages without any parameter.
         if event.param(0).is_none() || !succeeded(event) {
             return;
         }
-        let inet = matches!(fd.kind, FdKind::Inet(_));
         let newly = inet && !fd.connected;
         let tcp = matches!(&fd.kind, FdKind::Inet(tuple) if tuple.proto == Proto::Tcp && !tuple.v6);
         let asks = fd.name.is_empty() || !tcp;
