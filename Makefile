@@ -24,7 +24,7 @@ lint: deps deny ## formatting, clippy, licences and sources of dependencies
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) deny --workspace check bans licenses sources
 
-bench: deps ## speed: loading, evaluating, replaying, and the time from a system call to its alert
+bench: deps ## speed (loading, evaluating, replaying, from a system call to its alert) and memory when much happens
 	$(CARGO) bench --workspace
 
 fmt: ## format the code

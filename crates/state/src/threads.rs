@@ -8,6 +8,7 @@ use rustc_hash::FxBuildHasher;
 use crate::{fd::FdTable, thread::Thread, wire::clone};
 
 mod family;
+mod verify;
 
 /// The place of a thread in the table. Stays valid until the event after the one that ended the thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

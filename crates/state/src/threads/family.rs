@@ -285,7 +285,7 @@ impl Threads {
             .map(|(ix, _)| ix)
     }
 
-    fn members(&self, pid: i64) -> impl Iterator<Item = (ThreadIx, &Thread)> {
+    pub(super) fn members(&self, pid: i64) -> impl Iterator<Item = (ThreadIx, &Thread)> {
         let mut next = self.groups.get(&pid).and_then(|group| group.first);
         std::iter::from_fn(move || {
             let ix = next?;
