@@ -328,11 +328,9 @@ fn type_of(ty: ParamType) -> Type {
         ParamType::Enumflags32 => Type::EnumFlags32,
         ParamType::Mode => Type::Mode,
         ParamType::Double => Type::Double,
-        ParamType::None
-        | ParamType::Sockaddr
-        | ParamType::Socktuple
-        | ParamType::Fdlist
-        | ParamType::Dyn
-        | ParamType::CharbufPairArray => Type::Dyn,
+        ParamType::Sockaddr => Type::SockAddr,
+        ParamType::Socktuple => Type::SockTuple,
+        ParamType::Fdlist => Type::FdList,
+        ParamType::None | ParamType::Dyn | ParamType::CharbufPairArray => Type::Dyn,
     }
 }

@@ -257,7 +257,7 @@ impl<'e> Facts<'e> {
     fn ancestor(&self, thread: &'e Thread, steps: i64) -> Option<&'e Thread> {
         match usize::try_from(steps).ok()?.checked_sub(1) {
             None => self.main(thread),
-            Some(above_parent) => self.state.threads.ancestors(thread).nth(above_parent),
+            Some(above_parent) => self.state.threads.ancestor(thread, above_parent + 1),
         }
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn shown<'e>(event: &Event<'e>, index: usize, arena: &'e Bump) -> Opt
     let value = match (param.ty, value(event, index)) {
         (_, Some(value)) => value,
         (P::Bool, None) => Value::Bool(false),
+        (P::Pid, None) => Value::Int(0),
         (_, None) if param.format != Format::Na => Value::Uint(0),
         (_, None) => return None,
     };

@@ -13,11 +13,10 @@ use std::rc::Rc;
 use bumpalo::Bump;
 use falco_event::{Builder, Event, codes};
 use falco_fields::{Catalogue, Context, Facts, Seen};
-use falco_filter::ast::{self, Limits};
-use falco_filter::{Compiler, Memo, Values};
+use falco_filter::{Memo, Values};
 use falco_state::{Fd, FdKind, Image, State, Subject, Thread};
 use serde_json::Value as Json;
-use support::{Tally, cases, printed, recorded, resolve};
+use support::{Tally, cases, compile, printed, recorded, resolve};
 
 const START_NS: u64 = 1_566_230_400_000_000_000;
 const STEP_NS: u64 = 10_000_000;
@@ -315,18 +314,12 @@ fn conditions_hold_as_in_upstream() {
 
 /// Whether a condition holds, or why it is none.
 fn holds(fixture: &Fixture, condition: &str) -> String {
-    let tree = match ast::parse(condition, &Limits::default()) {
-        Ok(tree) => tree,
-        Err(error) => return error.to_string(),
-    };
     let mut catalogue = Catalogue::new();
     catalogue.read_services("http 80/tcp\nhttps 443/tcp\nssh 22/tcp\n");
-    let mut compiler = Compiler::new();
-    let program = match compiler.condition(&tree, &mut catalogue) {
-        Ok(program) => program,
-        Err(error) => return error.message,
+    let (program, tests) = match compile(condition, &mut catalogue) {
+        Ok(compiled) => compiled,
+        Err(error) => return error,
     };
-    let tests = compiler.finish();
     let mut memo = Memo::new(&tests);
     look(fixture, &catalogue, |facts| {
         program.run(&tests, facts, &mut memo)

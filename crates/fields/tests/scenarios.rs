@@ -10,9 +10,12 @@ mod support;
 use bumpalo::Bump;
 use falco_event::Event;
 use falco_fields::{Catalogue, Context, Facts, Seen};
-use falco_filter::{Field, Values};
+use falco_filter::{Field, Memo, Values};
+use falco_state::State;
 use serde_json::Value as Json;
-use support::{DIFFERENT, Tally, printed, recorded, resolve, shared, state_of, thread, unhex};
+use support::{
+    DIFFERENT, Tally, compile, printed, recorded, resolve, shared, state_of, thread, unhex,
+};
 
 #[test]
 fn agrees_with_scenarios() {
@@ -74,15 +77,19 @@ fn replay(scenario: &Json, catalogue: &Catalogue, probes: &[(&str, Field)], tall
             context.first_ns = event.time_ns();
         }
         let subject = state.apply(&event);
-        let Some(fields) = step.get("fields") else {
-            continue;
-        };
         let arena = Bump::new();
         let seen = Seen {
             event,
             subject,
             number: step["num"].as_u64().unwrap_or(0),
             cpu: 1,
+        };
+        let place = || format!("{} {}", scenario["name"], event.info().id);
+        for assert in step["asserts"].as_array().into_iter().flatten() {
+            check_assert(assert, &context, &state, seen, place, tally);
+        }
+        let Some(fields) = step.get("fields") else {
+            continue;
         };
         let facts = Facts::new(catalogue, &context, &state, seen, &arena);
         for (name, field) in probes {
@@ -97,8 +104,46 @@ fn replay(scenario: &Json, catalogue: &Catalogue, probes: &[(&str, Field)], tall
                 continue;
             }
             let got = printed(field, facts.shown(field.slot));
-            let place = || format!("{} {}", scenario["name"], event.info().id);
             tally.compare(name, place, expected.as_deref(), got.as_deref());
         }
+    }
+}
+
+/// What the test itself looked at: the text of a field, whether it has a value, whether a condition holds.
+fn check_assert(
+    assert: &Json,
+    context: &Context,
+    state: &State,
+    seen: Seen<'_>,
+    place: impl Fn() -> String,
+    tally: &mut Tally,
+) {
+    let (arena, mut catalogue) = (Bump::new(), Catalogue::new());
+    if let Some(name) = assert["field"].as_str() {
+        let field = resolve(&mut catalogue, name);
+        let facts = Facts::new(&catalogue, context, state, seen, &arena);
+        let got = field.and_then(|field| printed(&field, facts.shown(field.slot)));
+        if let Some(exists) = assert["exists"].as_bool() {
+            let (got, exists) = (got.is_some().to_string(), exists.to_string());
+            tally.compare(name, &place, Some(&exists), Some(&got));
+        } else {
+            let expected = recorded(name, &assert["value"]);
+            tally.compare(name, &place, expected.as_deref(), got.as_deref());
+        }
+    }
+    if let Some(condition) = assert["filter"].as_str() {
+        let got = compile(condition, &mut catalogue).map_or_else(
+            |error| error,
+            |(program, tests)| {
+                let mut memo = Memo::new(&tests);
+                let facts = Facts::new(&catalogue, context, state, seen, &arena);
+                program.run(&tests, &facts, &mut memo).to_string()
+            },
+        );
+        let expected = match &assert["result"] {
+            Json::Bool(holds) => holds.to_string(),
+            _ => assert["error"].as_str().unwrap().to_owned(),
+        };
+        tally.compare(condition, &place, Some(&expected), Some(&got));
     }
 }

@@ -126,5 +126,8 @@ types! {
     L4Proto "L4PROTO" "a transport protocol"
     SockFamily "SOCKFAMILY" "a socket family"
     Double "DOUBLE" "floating point"
+    SockAddr "SOCKADDR" "the address of a socket"
+    SockTuple "SOCKTUPLE" "both addresses of a socket"
+    FdList "FDLIST" "descriptors that are waited for"
     Dyn "DYN" "a type known only with the event"
 }

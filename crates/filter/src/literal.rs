@@ -27,9 +27,10 @@ impl Type {
     pub(crate) fn class(self) -> Class {
         use Type::{
             AbsTime, Bool, ByteBuf, CharBuf, Double, Dyn, EnumFlags8, EnumFlags16, EnumFlags32,
-            Errno, Fd, Flags8, Flags16, Flags32, FsPath, FsRelPath, Gid, Int8, Int16, Int32, Int64,
-            IpAddr, IpNet, Ipv4Addr, Ipv4Net, Ipv6Addr, Ipv6Net, L4Proto, Mode, Pid, Port, RelTime,
-            SigType, SockFamily, SyscallId, Uid, Uint8, Uint16, Uint32, Uint64,
+            Errno, Fd, FdList, Flags8, Flags16, Flags32, FsPath, FsRelPath, Gid, Int8, Int16,
+            Int32, Int64, IpAddr, IpNet, Ipv4Addr, Ipv4Net, Ipv6Addr, Ipv6Net, L4Proto, Mode, Pid,
+            Port, RelTime, SigType, SockAddr, SockFamily, SockTuple, SyscallId, Uid, Uint8, Uint16,
+            Uint32, Uint64,
         };
         match self {
             Int8 | Int16 | Int32 | Int64 | Errno | Fd | Pid => Class::Signed,
@@ -43,7 +44,7 @@ impl Type {
             Double => Class::Double,
             IpAddr | Ipv4Addr | Ipv6Addr => Class::Ip,
             IpNet | Ipv4Net | Ipv6Net => Class::Net,
-            Uid | Gid | L4Proto | SockFamily | Dyn => Class::Opaque,
+            Uid | Gid | L4Proto | SockFamily | SockAddr | SockTuple | FdList | Dyn => Class::Opaque,
         }
     }
 }
@@ -127,7 +128,9 @@ pub(crate) fn parse(
         Type::IpNet | Type::Ipv6Net => Literal::Net(parse_v6_net(&shown)?),
         Type::SyscallId => return Err("wrong parameter type 18".to_owned()),
         Type::SigType => return Err("wrong parameter type 19".to_owned()),
-        Type::Dyn | Type::ByteBuf => return Err(format!("wrong parameter type {}", ty.name())),
+        Type::SockAddr | Type::SockTuple | Type::FdList | Type::Dyn | Type::ByteBuf => {
+            return Err(format!("wrong parameter type {}", ty.name()));
+        }
     })
 }
 

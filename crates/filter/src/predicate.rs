@@ -101,6 +101,17 @@ impl Number {
             _ => return None,
         })
     }
+
+    /// How a value stands to this one. The literal of a parameter (`evt.rawarg`) has the type of the first event with such a parameter;
+    /// where the event's own is signed, upstream reads the literal's bits so: -20 means -20 everywhere.
+    fn order(self, value: &Value<'_>) -> Option<Ordering> {
+        if let (Number::Unsigned(literal), Value::Int(number)) = (self, value)
+            && let (Ok(bits), Ok(number)) = (u32::try_from(literal), i32::try_from(*number))
+        {
+            return Some(number.cmp(&(bits as i32)));
+        }
+        Some(self.like(value)?.cmp(&self))
+    }
 }
 
 impl Predicate {
@@ -289,9 +300,9 @@ impl Predicate {
                 regex.matches(text, arena)
             }
             (Predicate::Below(paths), Value::Str(text) | Value::Bytes(text)) => paths.matches(text),
-            (Predicate::Number(relation, n), value) => n
-                .like(value)
-                .is_some_and(|value| relation.holds(value.cmp(n))),
+            (Predicate::Number(relation, n), value) => {
+                n.order(value).is_some_and(|order| relation.holds(order))
+            }
             (Predicate::InNumbers(set), value) => {
                 let value = set.first().and_then(|n| n.like(value));
                 value.is_some_and(|value| set.binary_search(&value).is_ok())

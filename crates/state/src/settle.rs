@@ -64,7 +64,15 @@ impl State {
 
     pub(crate) fn settle_thread(&mut self, ix: ThreadIx) {
         self.threads.link(ix);
+        let main = self
+            .threads
+            .main_ix(ix)
+            .and_then(|main| self.threads.get(main));
+        let env = main.map(|main| Rc::clone(&main.env));
         if let Some(thread) = self.threads.get_mut(ix) {
+            if let Some(env) = env.filter(|env| *env == thread.env) {
+                thread.env = env;
+            }
             thread.fds.change_if(
                 |_, fd| is_fresh_socket(fd),
                 |fd| {
@@ -90,9 +98,8 @@ impl State {
                 thread.cwd = Rc::from(&cwd[..]);
             }
         } else {
-            // All threads use those of the main one.
+            // All threads use that of the main one.
             thread.cwd = Rc::default();
-            thread.env = Rc::default();
         }
         if existing(&thread.image.exepath).len() < thread.image.exepath.len() {
             let image = Rc::make_mut(&mut thread.image);

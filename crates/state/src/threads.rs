@@ -117,10 +117,27 @@ impl Threads {
         self.main(self.by_tid(self.main(thread)?.ptid)?)
     }
 
-    /// The ancestors of a thread's process, parent first; ends at loops.
+    /// That many steps up: 0 is the thread itself, 1 its parent.
+    pub fn ancestor<'a>(&'a self, thread: &'a Thread, steps: usize) -> Option<&'a Thread> {
+        let mut at = thread;
+        for _ in 0..steps {
+            let parent = self.parent(at)?;
+            if parent.tid == at.tid {
+                break;
+            }
+            at = parent;
+        }
+        Some(at)
+    }
+
+    /// The ancestors of a thread's process, parent first; ends at loops. Who is its own parent is named once.
     pub fn ancestors<'a>(&'a self, thread: &'a Thread) -> impl Iterator<Item = &'a Thread> {
         // Brent's way: a mark that is moved on after 1, 2, 4, ... steps will be met again if there is a loop.
-        let (mut next, mut mark) = (self.parent(thread), thread.pid);
+        let mut next = self.parent(thread);
+        let mut mark = match next {
+            Some(parent) if parent.tid != thread.pid => thread.pid,
+            _ => -1,
+        };
         let (mut steps, mut power) = (0_u64, 1_u64);
         std::iter::from_fn(move || {
             let now = next.filter(|now| now.tid != mark)?;

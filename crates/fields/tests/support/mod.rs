@@ -14,7 +14,8 @@ use bumpalo::Bump;
 use falco_capture::{Next, Reader};
 use falco_event::Origin;
 use falco_fields::{Catalogue, Context, Facts, Seen};
-use falco_filter::{Catalog, Field, Print, Type, Value};
+use falco_filter::ast::{self, Limits};
+use falco_filter::{Catalog, Compiler, Field, Print, Program, Tests, Type, Value};
 use falco_state::{Ends, Fd, FdKind, Image, Interface, Proto, Role, State, Thread, Tuple};
 use serde_json::Value as Json;
 
@@ -88,6 +89,19 @@ pub(crate) fn printed(field: &Field, value: Option<Value<'_>>) -> Option<String>
     })
 }
 
+/// A condition, ready to be run, or why it is none.
+pub(crate) fn compile(
+    condition: &str,
+    catalogue: &mut Catalogue,
+) -> Result<(Program, Tests), String> {
+    let tree = ast::parse(condition, &Limits::default()).map_err(|error| error.to_string())?;
+    let mut compiler = Compiler::new();
+    match compiler.condition(&tree, catalogue) {
+        Ok(program) => Ok((program, compiler.finish())),
+        Err(error) => Err(error.message),
+    }
+}
+
 /// A recorded text; what is not UTF-8 is recorded in hexadecimal digits. Lists are sorted, see [`printed`].
 pub(crate) fn recorded(name: &str, value: &Json) -> Option<String> {
     let text = match value {
@@ -106,8 +120,6 @@ pub(crate) fn recorded(name: &str, value: &Json) -> Option<String> {
 /// Where we mean to be different from upstream, which has a value of `theirs` here.
 pub(crate) fn differs_on_purpose(probe: &str, theirs: Option<&str>) -> bool {
     match theirs {
-        // Upstream forgets the environment of a process that another thread than the main one has forked.
-        Some("") => probe.starts_with("proc.env") || probe.starts_with("proc.aenv"),
         // Upstream names calls that are newer than the writer in replay only.
         Some("unknown") => probe == "evt.type",
         _ => false,
@@ -116,10 +128,6 @@ pub(crate) fn differs_on_purpose(probe: &str, theirs: Option<&str>) -> bool {
 
 /// Scenarios in which something is different on purpose that would be hard to tell from an error.
 pub(crate) const DIFFERENT: &[&str] = &[
-    // Upstream loses the protocol when the family of a socket turns out to be another.
-    "sinsp_with_test_input.net_ipv6_compare",
-    // A process that is its own parent has ancestors without end there, and none here.
-    "sinsp_with_test_input.sinsp_observer",
     // A name of the host that recorded.
     "sinsp_with_test_input.EVT_FILTER_check_evt_arg_uid",
 ];

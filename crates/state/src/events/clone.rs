@@ -182,13 +182,12 @@ impl State {
         if let Some(fds) = self.threads.fds(parent) {
             child.fds = fds.clone();
         }
-        match self.threads.main(parent) {
-            Some(main) => {
-                child.cwd = Rc::clone(&main.cwd);
-                child.env = Rc::clone(&main.env);
-            }
-            None => child.cwd = Rc::from(self.threads.cwd(parent)),
-        }
+        child.cwd = match self.threads.main(parent) {
+            Some(main) => Rc::clone(&main.cwd),
+            None => Rc::from(self.threads.cwd(parent)),
+        };
+        // A thread that was there before us has the environment of its process, one that came later has none to hand on.
+        child.env = Rc::clone(&parent.env);
     }
 }
 

@@ -263,9 +263,14 @@ fn trusted_path<'a>(
 }
 
 fn connect_inet(fd: &mut Fd, from: End, to: End) {
+    let v6 = from.0.is_ipv6();
     let mut tuple = Tuple {
-        v6: from.0.is_ipv6(),
-        proto: proto(fd),
+        v6,
+        // Upstream forgets the protocol of a socket that turns out to be of the other family; rules rely on what it shows.
+        proto: match &fd.kind {
+            FdKind::Inet(old) if old.v6 != v6 => Proto::Unknown,
+            _ => proto(fd),
+        },
         ends: Ends::Pair(from, to),
         role: role(fd),
     };

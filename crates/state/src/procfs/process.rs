@@ -98,7 +98,7 @@ impl Live {
             tid,
             flags: clone::THREAD | clone::FILES,
             fds: crate::FdTable::default(),
-            env: Rc::default(),
+            env: Rc::clone(&main.env),
             cwd: Rc::default(),
             ..main.clone()
         };

@@ -10,15 +10,15 @@ impl Threads {
         if slot.links.in_group || slot.thread.is_invalid() {
             return;
         }
-        let (pid, ptid) = (slot.thread.pid, slot.thread.ptid);
+        let (tid, pid, ptid) = (slot.thread.tid, slot.thread.pid, slot.thread.ptid);
         self.join_group(ix);
-        // The first process has no parent.
-        if pid == 1 {
+        // The first process has no parent. Who is said to be its own is left at that.
+        if pid == 1 || ptid == tid {
             return;
         }
-        let parent = self.find(ptid).filter(|parent| {
-            *parent != ix && self.get(*parent).is_some_and(|thread| !thread.is_invalid())
-        });
+        let parent = self
+            .find(ptid)
+            .filter(|parent| self.get(*parent).is_some_and(|it| !it.is_invalid()));
         self.adopt(parent, ix);
     }
 

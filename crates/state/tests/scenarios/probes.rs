@@ -143,7 +143,7 @@ fn family(out: &mut Vec<Probe>, state: &State, thread: &Thread) {
     let exe = |it: &Thread| it.image.exe.to_vec();
     let exepath = |it: &Thread| it.image.exepath.to_vec();
     let parent = threads.parent(thread);
-    let nth = |n: usize| threads.ancestors(thread).nth(n - 1);
+    let nth = |n: usize| threads.ancestor(thread, n);
     out.extend([
         ("proc.ppid", of(parent, pid)),
         ("proc.pvpid", parent.and_then(|it| number(it.vpid))),
