@@ -48,6 +48,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             source.as_deref(),
             *names_only,
             options.verbose,
+            options.format,
         )?),
         Action::Validate(files) => validate(&config, files),
         Action::DescribeRules(rule) => describe(&config, options, rule.as_deref()),

@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 use anyhow::{anyhow, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
 
+use crate::list::Format;
+
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -17,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) dry_run: bool,
     pub(crate) unbuffered: bool,
     pub(crate) verbose: bool,
+    /// The form of listings.
+    pub(crate) format: Format,
     /// Stop when events are that much later than the first.
     pub(crate) seconds: u64,
     /// Appended to the outputs of all rules.
@@ -76,6 +80,7 @@ Looking
   -l RULE               Show one rule.
       --list[=SOURCE]   List the fields that rules can use.
   -N                    With --list: names only.
+      --format FORMAT   The form of lists: text, markdown or json.
       --page-size       Show the size of a page of memory.
       --version         Show versions.
   -h, --help            Show this.
@@ -86,7 +91,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
     let mut options = Options::default();
     let mut parser = Parser::from_iter(args);
     let (mut validate, mut describe, mut list, mut names_only) = (Vec::new(), None, None, false);
-    let mut action = None;
+    let (mut action, mut format, mut markdown) = (None, None, false);
     while let Some(arg) = parser.next().map_err(upstream_error)? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => action = Some(Action::Help),
@@ -127,6 +132,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
                 );
             }
             Arg::Short('N') => names_only = true,
+            Arg::Long("format") => format = Some(list_format(&text(&mut parser, "format")?)?),
+            Arg::Long("markdown") => {
+                markdown = true;
+                let successor = "--markdown is deprecated, use --format markdown instead.";
+                options.warnings.push(successor.into());
+            }
             Arg::Short(letter @ ('A' | 'b' | 'd')) => {
                 options.warnings.push(successor(letter).into());
             }
@@ -139,6 +150,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
             Arg::Long(name) => bail!("Option ‘{name}’ does not exist"),
         }
     }
+    options.format = match (format, markdown) {
+        (Some(_), true) => bail!("Cannot specify both --markdown and --format options together"),
+        (None, true) => Format::Markdown,
+        (format, false) => format.unwrap_or_default(),
+    };
     options.action = if let Some(action) = action {
         action
     } else if let Some(source) = list {
@@ -163,6 +179,11 @@ fn successor(letter: char) -> &'static str {
         'T' => "The -T option is gone: use -o rules[].disable.tag=TAG.",
         _ => "The options for the Kubernetes API are gone; they are ignored.",
     }
+}
+
+fn list_format(name: &str) -> anyhow::Result<Format> {
+    Format::named(name)
+        .ok_or_else(|| anyhow!("Invalid format '{name}'. Valid values are: text, markdown, json"))
 }
 
 fn text(parser: &mut Parser, option: &str) -> anyhow::Result<String> {

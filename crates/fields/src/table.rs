@@ -88,7 +88,7 @@ impl FieldInfo {
 pub struct Class {
     /// The name: `process`.
     pub name: &'static str,
-    /// What events have its fields.
+    /// What events have its fields, where two classes share a name.
     pub events: &'static str,
     /// What its fields are about.
     pub about: &'static str,
@@ -112,49 +112,49 @@ pub(crate) static CLASSES: &[Class] = &[
     },
     Class {
         name: "process",
-        events: "Syscall events only",
+        events: "",
         about: "The process and the thread that made the call, and their ancestors.",
         fields: proc::Proc::INFOS,
     },
     Class {
         name: "user",
-        events: "Syscall events only",
+        events: "",
         about: "The user whom the process acts for.",
         fields: user::User::INFOS,
     },
     Class {
         name: "group",
-        events: "Syscall events only",
+        events: "",
         about: "The group that the process acts for.",
         fields: user::Group::INFOS,
     },
     Class {
         name: "fd",
-        events: "Syscall events only",
+        events: "",
         about: "The file, the connection or whatever else the call's descriptor stands for.",
         fields: fd::Descriptor::INFOS,
     },
     Class {
         name: "fs.path",
-        events: "Syscall events only",
+        events: "",
         about: "The paths that a successful call on files was given.",
         fields: fs_path::FsPath::INFOS,
     },
     Class {
         name: "util",
-        events: "All event types",
+        events: "",
         about: "Helpers.",
         fields: evt::Util::INFOS,
     },
     Class {
         name: "fdlist",
-        events: "Syscall events only",
+        events: "",
         about: "The descriptors that a poll waits for.",
         fields: fd::FdList::INFOS,
     },
     Class {
         name: "container",
-        events: "Syscall events only",
+        events: "",
         about: "The container and the pod that the process runs in.",
         fields: container::Container::INFOS,
     },
