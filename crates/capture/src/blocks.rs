@@ -32,11 +32,17 @@ pub(crate) const INTERFACE_NAME_MAX: usize = 1023;
 /// The body of a machine's description: processors u32, memory u64, largest process id u64, name of the machine (128 bytes), time of the
 /// boot u64, flags u64, two reserved u64.
 pub(crate) const MACHINE_BODY: usize = 180;
+/// Where in it the time of the boot lies.
+pub(crate) const MACHINE_BOOT: usize = 148;
+/// Where in it our mark lies: the last number, which upstream leaves 0.
+pub(crate) const MACHINE_MARK: usize = 172;
+/// Says that the time of the boot is to be believed. Upstream forgets it when it reads a capture, and what it shows then is what its
+/// captures have to show here; of ours we show what was shown live.
+pub(crate) const MARK: [u8; 8] = *b"falco-rs";
 /// The longest name, home and shell of a user, the longest name of a group.
 pub(crate) const CREDENTIAL_MAX: usize = 255;
 
 /// The newest versions of the blocks: what a writer writes.
-#[allow(dead_code)]
 pub(crate) mod code {
     pub(crate) const SECTION: u32 = 0x0A0D_0D0A;
     pub(crate) const MACHINE: u32 = 0x201;

@@ -5,6 +5,8 @@
 //! copied or allocated for an event in today's form, and memory stays bounded whatever the lengths in a file claim. Of a damaged or
 //! truncated capture everything before the damage is delivered, then one [`CaptureError`] that tells where and what was expected.
 //!
+//! [`Writer`] writes one: the state as it is, then the events that it is given.
+//!
 //! The crate does not apply events to the state, nor number them: `falco-sources` does.
 //!
 //! ```no_run
@@ -30,6 +32,8 @@ mod input;
 mod old;
 mod reader;
 mod tables;
+mod write;
 
 pub use error::{CaptureError, Fault};
 pub use reader::{Captured, Next, Reader, Step};
+pub use write::{Machine, Writer};

@@ -12,7 +12,9 @@ use std::{
 use falco_state::{Group, Interface, Interfaces, State, User, Users};
 
 use crate::{
-    blocks::{Block, CREDENTIAL_MAX, INTERFACE_NAME_MAX, MACHINE_BODY},
+    blocks::{
+        Block, CREDENTIAL_MAX, INTERFACE_NAME_MAX, MACHINE_BODY, MACHINE_BOOT, MACHINE_MARK, MARK,
+    },
     error::CaptureError,
     input::Input,
 };
@@ -33,7 +35,7 @@ pub(crate) fn read<R: Read>(
         input,
     };
     match block {
-        Block::Machine => machine(&mut body)?,
+        Block::Machine => machine(&mut body, state)?,
         Block::Processes(version) => {
             body.entries(version >= 9, SizeOf::Entry, "a process list", |at| {
                 state.add_thread(process::read(at, version)?);
@@ -59,11 +61,18 @@ pub(crate) fn read<R: Read>(
     body.finish()
 }
 
-/// Checks the description of the machine. Nothing of it is kept: upstream forgets it too, so that in replay the time of the boot is 0 and
-/// the name of the machine empty.
-fn machine<R: Read>(body: &mut Body<'_, R>) -> Result<(), CaptureError> {
-    body.window(MACHINE_BODY, "the description of the machine")
-        .map(drop)
+/// Checks the description of the machine. Of upstream's captures nothing of it is kept: upstream forgets it too, so that in replay the
+/// time of the boot is 0 and the name of the machine empty.
+fn machine<R: Read>(body: &mut Body<'_, R>, state: &mut State) -> Result<(), CaptureError> {
+    const WHAT: &str = "the description of the machine";
+    let mut at = body.window(MACHINE_BODY, WHAT)?;
+    at.bytes(WHAT, MACHINE_BOOT)?;
+    let boot_ns = at.u64(WHAT)?;
+    at.bytes(WHAT, MACHINE_MARK - MACHINE_BOOT - 8)?;
+    if at.array(WHAT)? == MARK {
+        state.boot_ns = boot_ns;
+    }
+    Ok(())
 }
 
 fn fds<R: Read>(

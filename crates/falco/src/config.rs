@@ -1,5 +1,6 @@
 //! The configuration: the typed tree ([`tree`]) made into checked values.
 
+mod capture;
 mod tree;
 
 use std::{
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::{cli::Options, log::Level};
 
+pub(crate) use capture::Capture;
 pub(crate) use tree::files_of;
 
 const DEFAULT_FILE: &str = "/etc/falco/falco.yaml";
@@ -69,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) snaplen: u32,
     pub(crate) all_syscalls: bool,
     pub(crate) custom_syscalls: Vec<String>,
+    /// What is recorded, if anything.
+    pub(crate) capture: Option<Capture>,
 }
 
 /// Reads the configuration that the options ask for.
@@ -224,6 +228,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         },
         all_syscalls: keys.truth("base_syscalls.all", false),
         custom_syscalls: keys.texts("base_syscalls.custom_set"),
+        capture: capture::capture(keys)?,
         warnings,
     })
 }

@@ -1,6 +1,11 @@
 //! The way of an event through the program: state, rules, alert.
 
-use std::{collections::BTreeMap, mem, sync::Arc, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    collections::BTreeMap,
+    mem,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bumpalo::Bump;
 use falco_alerts::{Alert, Channel, Kind, Outputs, Priority, Tally};
@@ -9,7 +14,7 @@ use falco_fields::{Catalogue, Context, Facts, Seen};
 use falco_filter::Memo;
 use falco_rules::{ExtraOutput, Matching, Rule, RuleIx, RuleSet};
 use falco_sources::{Delivery, Next, Source};
-use falco_state::State;
+use falco_state::{State, Subject};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -19,6 +24,7 @@ use crate::{
     config::{Config, Engine as Driver},
     live::Drops,
     log, outputs,
+    record::{Full, Recorder},
 };
 
 /// How long the loop waits for an event before it looks at signals again.
@@ -38,6 +44,7 @@ pub(crate) struct Engine {
     /// The rules' names, sources and tags, as alerts hold them.
     labels: Vec<Labels>,
     outputs: Outputs,
+    recorder: Option<Recorder>,
     tally: Tally,
     arena: Bump,
     matched: Vec<RuleIx>,
@@ -81,6 +88,7 @@ impl Engine {
             tally: Tally::new(labels.iter().map(|labels| Arc::clone(&labels.name))),
             context,
             outputs: outputs::start(config, zone, channels)?,
+            recorder: config.capture.clone().map(Recorder::new),
             matching: config.matching,
             arena: Bump::new(),
             matched: Vec::new(),
@@ -123,7 +131,10 @@ impl Engine {
                         drops.look(source);
                     }
                 }
-                Next::Restart(fresh) => state = *fresh,
+                Next::Restart(fresh) => {
+                    self.stop_recording();
+                    state = *fresh;
+                }
                 Next::Timeout => {}
                 Next::End => return Ok(()),
             }
@@ -132,7 +143,7 @@ impl Engine {
 
     /// One event.
     fn take(&mut self, delivery: Delivery<'_>, state: &mut State) {
-        let Delivery { event, number, cpu } = delivery;
+        let event = delivery.event;
         if self.context.first_ns == 0 && event.info().origin != Origin::Metaevent {
             self.context.first_ns = event.time_ns();
             if self.seconds > 0 {
@@ -142,9 +153,22 @@ impl Engine {
             }
         }
         let subject = state.apply(&event);
-        if subject.hidden || !self.rules.looks_at(event.code()) {
+        if subject.hidden {
             return;
         }
+        if self.rules.looks_at(event.code()) {
+            self.assert(delivery, subject, state);
+        }
+        if let Some(recorder) = &mut self.recorder
+            && let Some(full) = recorder.event(&delivery, state)
+        {
+            self.tell(recording_is_full(full));
+        }
+    }
+
+    /// Asks the rules.
+    fn assert(&mut self, delivery: Delivery<'_>, subject: Subject, state: &State) {
+        let Delivery { event, number, cpu } = delivery;
         let mut matched = mem::take(&mut self.matched);
         let seen = Seen {
             event,
@@ -165,6 +189,9 @@ impl Engine {
                 self.tally.count(ix.0 as usize, labels.priority);
             }
             self.raise(ix, &facts, event.time_ns());
+            if let (Some(recorder), Some(rule)) = (&mut self.recorder, self.rules.get(ix)) {
+                recorder.matched(rule, event.time_ns());
+            }
         }
         self.matched = matched;
         self.arena.reset();
@@ -197,6 +224,10 @@ impl Engine {
                 tags: Arc::clone(&labels.tags),
             },
         };
+        self.tell(alert);
+    }
+
+    fn tell(&self, alert: Alert) {
         if self.replay {
             // A capture can wait. What the queue gives back is offered again, unless nobody takes it any more.
             let mut alert = alert;
@@ -212,8 +243,15 @@ impl Engine {
         }
     }
 
+    fn stop_recording(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.close(0);
+        }
+    }
+
     /// Writes what is left; the closing statistics.
-    pub(crate) fn finish(self) -> String {
+    pub(crate) fn finish(mut self) -> String {
+        self.stop_recording();
         let dropped = self.outputs.dropped();
         self.outputs.finish(LAST_WORDS);
         if dropped > 0 {
@@ -234,6 +272,22 @@ fn add(extra: &ExtraOutput, facts: &Facts<'_>, time_ns: u64, fields: &mut BTreeM
         extra.template.render(facts, &mut text);
         fields.insert(extra.key.clone(), String::from_utf8_lossy(&text).into());
     }
+}
+
+/// The message that a recording ended because of its size.
+fn recording_is_full(full: Full) -> Alert {
+    const RULE: &str = "Falco internal: capture size limit reached";
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Alert::internal(
+        now.map_or(0, |now| now.as_nanos() as u64),
+        Priority::Informational,
+        RULE,
+        format!("{RULE}. Configured limit: {} MB.", full.limit_mb),
+        BTreeMap::from([
+            ("max_file_size_mb".into(), full.limit_mb.into()),
+            ("written_bytes".into(), full.written.into()),
+        ]),
+    )
 }
 
 fn labels(rule: &Rule) -> Labels {

@@ -9,6 +9,7 @@ mod list;
 mod live;
 mod log;
 mod outputs;
+mod record;
 mod rules;
 
 use std::process::ExitCode;

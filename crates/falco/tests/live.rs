@@ -166,7 +166,10 @@ fn check(args: &[&str], rule: impl Fn(&Case) -> &'static str, with_fields: bool)
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let actions = harness::compile_actions(dir.path());
     let me = fs::read_to_string("/proc/self/comm").unwrap();
-    let mut falco = Falco::start(args);
+    let prefix = format!("capture.path_prefix={}/recorded", dir.path().display());
+    let recording = ["-o", "capture.enabled=true", "-o", "capture.mode=all_rules"];
+    let length = ["-o", "capture.default_duration=600000", "-o", &prefix];
+    let mut falco = Falco::start(&[args, &recording, &length].concat());
     for case in cases(dir.path(), &actions) {
         // A sign of its own in the environment would not be seen; the process id is.
         let mut child = Command::new(&case.command[0])
@@ -190,12 +193,31 @@ fn check(args: &[&str], rule: impl Fn(&Case) -> &'static str, with_fields: bool)
             fs::remove_file(&case.command[1]).unwrap();
         }
     }
-    let summary = falco.stop();
+    let (alerts, summary) = falco.stop();
     assert!(summary.contains("Events detected: "), "{summary}");
     assert!(
         summary.contains("Triggered rules by rule name:"),
         "{summary}"
     );
+    replays(&dir.path().join("recorded"), args, &alerts);
+}
+
+/// What was recorded raises the same alerts again, with the same fields.
+fn replays(prefix: &Path, args: &[&str], live: &[Value]) {
+    let start = prefix.file_name().unwrap().to_str().unwrap();
+    let files: Vec<_> = fs::read_dir(prefix.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_name().to_str().unwrap().starts_with(start))
+        .collect();
+    assert_eq!(files.len(), 1, "one recording from the first alert on");
+    let mode = files[0].metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "nobody else may read it");
+    let (again, _) = harness::replay(&files[0].path(), args);
+    assert_eq!(again.len(), live.len());
+    for (again, live) in again.iter().zip(live) {
+        assert_eq!(again, live);
+    }
 }
 
 /// Whether the alert has the case's fields, our name as the parent's, and root as the user.

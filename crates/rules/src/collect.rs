@@ -97,6 +97,8 @@ pub(crate) struct RuleInfo {
     pub(crate) enabled: bool,
     pub(crate) capture: bool,
     pub(crate) capture_duration: u32,
+    pub(crate) capture_events: u32,
+    pub(crate) capture_filesize: u32,
     pub(crate) warn_evttypes: bool,
     pub(crate) skip_unknown: bool,
     pub(crate) context: Context,

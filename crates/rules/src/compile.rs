@@ -58,6 +58,10 @@ pub struct Rule {
     pub capture: bool,
     /// How long, in milliseconds; 0 for the configured time.
     pub capture_duration_ms: u32,
+    /// After how many events the recording may end; 0 for no such limit.
+    pub capture_events: u32,
+    /// After how many kilobytes the recording may end; 0 for no such limit.
+    pub capture_filesize_kb: u32,
     /// Whether the files enable it.
     pub enabled: bool,
     /// The condition, with macros, lists and exceptions.
@@ -198,6 +202,8 @@ impl Run<'_> {
             extra_fields,
             capture: info.capture,
             capture_duration_ms: info.capture_duration,
+            capture_events: info.capture_events,
+            capture_filesize_kb: info.capture_filesize,
             enabled: info.enabled,
             condition: condition.tree,
             reach: condition.reach,

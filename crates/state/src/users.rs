@@ -81,6 +81,32 @@ impl Users {
         known.or((gid == 0).then_some(&self.root_group))
     }
 
+    /// The containers of which a user or group is known, in byte order.
+    pub fn containers(&self) -> Vec<&[u8]> {
+        let mut containers: Vec<&[u8]> = self.places.keys().map(Vec::as_slice).collect();
+        containers.retain(|container| !container.is_empty());
+        containers.sort_unstable();
+        containers
+    }
+
+    /// The users of a container (empty for the host) by their ids.
+    pub fn users(&self, container: &[u8]) -> Vec<&User> {
+        let place = self.places.get(container);
+        let mut users: Vec<&User> = place.into_iter().flat_map(|at| at.users.values()).collect();
+        users.sort_unstable_by_key(|user| user.uid);
+        users
+    }
+
+    /// The groups of a container (empty for the host) by their ids.
+    pub fn groups(&self, container: &[u8]) -> Vec<&Group> {
+        let place = self.places.get(container);
+        let mut groups: Vec<&Group> = (place.into_iter())
+            .flat_map(|at| at.groups.values())
+            .collect();
+        groups.sort_unstable_by_key(|group| group.gid);
+        groups
+    }
+
     /// Adds or replaces a user. Names that begin with `+` or `-` are references to a directory service: ignored.
     pub fn add_user(&mut self, container: &[u8], user: User) {
         if !matches!(user.name.first(), Some(b'+' | b'-')) {

@@ -119,8 +119,8 @@ impl Falco {
         text
     }
 
-    /// Ends it as Ctrl-C does and returns what it printed after the alerts.
-    pub(crate) fn stop(mut self) -> String {
+    /// Ends it as Ctrl-C does and returns what it printed: the alerts, and the summary after them.
+    pub(crate) fn stop(mut self) -> (Vec<Value>, String) {
         Command::new("kill")
             .args(["-INT", &self.child.id().to_string()])
             .status()
@@ -135,14 +135,9 @@ impl Falco {
             }
             thread::sleep(Duration::from_millis(20));
         };
-        let mut rest = String::new();
-        for line in &self.lines {
-            if !line.starts_with('{') {
-                let _ = writeln!(rest, "{line}");
-            }
-        }
+        self.seen.extend(self.lines.iter());
         assert!(status.success(), "falco ended with {status}");
-        rest
+        printed(&self.seen)
     }
 }
 
@@ -152,6 +147,35 @@ impl Drop for Falco {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Tells the alerts from the other lines.
+fn printed(lines: &[String]) -> (Vec<Value>, String) {
+    let (mut alerts, mut rest) = (Vec::new(), String::new());
+    for line in lines {
+        match serde_json::from_str(line) {
+            Ok(alert) => alerts.push(alert),
+            Err(_) => _ = writeln!(rest, "{line}"),
+        }
+    }
+    (alerts, rest)
+}
+
+/// Replays a capture.
+pub(crate) fn replay(capture: &Path, args: &[&str]) -> (Vec<Value>, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_falco"))
+        .arg("-e")
+        .arg(capture)
+        .args(args)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{errors}");
+    let lines: Vec<String> = String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    printed(&lines)
 }
 
 /// Whether this machine lets us watch it; says what is missing when not.

@@ -63,6 +63,8 @@ impl Reader<'_> {
             enabled: flag(item, "enabled", context)?.unwrap_or(true),
             capture: flag(item, "capture", context)?.unwrap_or(false),
             capture_duration: number(item, "capture_duration", context)?.unwrap_or(0),
+            capture_events: number(item, "capture_events", context)?.unwrap_or(0),
+            capture_filesize: number(item, "capture_filesize", context)?.unwrap_or(0),
             warn_evttypes: flag(item, "warn_evttypes", context)?.unwrap_or(true),
             skip_unknown: flag(item, "skip-if-unknown-filter", context)?.unwrap_or(false),
             tags: texts(item, "tags", context)?
