@@ -90,6 +90,7 @@ struct vfsmount {
 	struct dentry *mnt_root;
 };
 struct mount {
+	int mnt_id;
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
@@ -105,10 +106,12 @@ struct file {
 	const struct file_operations *f_op;
 	void *private_data;
 	u32 f_mode;
+	u32 f_flags;
 };
 struct fdtable {
 	u32 max_fds;
 	struct file **fd;
+	unsigned long *close_on_exec;
 };
 struct files_struct {
 	struct fdtable *fdt;
@@ -208,7 +211,7 @@ struct task_struct {
 	struct list_head thread_node;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
-	u64 start_time;
+	u64 start_time, start_boottime;
 	unsigned long min_flt, maj_flt;
 	const struct cred *cred;
 	char comm[16];
@@ -237,6 +240,7 @@ struct sock {
 	struct sock_common __sk_common;
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
+	u16 sk_type, sk_protocol;
 };
 struct socket {
 	struct sock *sk;
@@ -267,12 +271,30 @@ struct unix_sock {
 
 #pragma clang attribute pop
 
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} __attribute__((preserve_access_index));
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+} __attribute__((preserve_access_index));
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+} __attribute__((preserve_access_index));
+
 #define PF_KTHREAD 0x00200000
 #define RLIMIT_NOFILE 7
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define S_IFREG 0100000
+#define S_IFDIR 0040000
+#define S_IFIFO 0010000
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_NETLINK 16
 #define EINPROGRESS 115

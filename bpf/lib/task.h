@@ -44,6 +44,12 @@ static __always_inline struct pid_namespace *pid_namespace(struct task_struct *t
 	return ns;
 }
 
+/* When the pid namespace of a task began: nanoseconds since boot. */
+static __always_inline u64 pidns_start(struct task_struct *task)
+{
+	return BPF_CORE_READ(pid_namespace(task), child_reaper, start_time);
+}
+
 static __always_inline u64 fd_limit(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, signal, rlim[RLIMIT_NOFILE].rlim_cur);
@@ -191,6 +197,16 @@ static __always_inline bool may_write(struct task_struct *task, struct inode *in
 	    !is_mapped(__builtin_preserve_access_index(&ns->uid_map), uid))
 		return false;
 	return (caps & (1ULL << CAP_FOWNER)) || is_mapped(__builtin_preserve_access_index(&ns->gid_map), gid);
+}
+
+static __always_inline u32 exe_flags(struct task_struct *task, struct file *exe)
+{
+	enum layer layer = file_layer(exe);
+
+	return (may_write(task, BPF_CORE_READ(exe, f_inode)) ? F_EXECVE_FLAGS__EXE_WRITABLE : 0) |
+	       (layer == LAYER_UPPER ? F_EXECVE_FLAGS__EXE_UPPER_LAYER : 0) |
+	       (layer == LAYER_LOWER ? F_EXECVE_FLAGS__EXE_LOWER_LAYER : 0) |
+	       (is_memfd(exe) ? F_EXECVE_FLAGS__EXE_FROM_MEMFD : 0);
 }
 
 #define CGROUP_DEPTH_MAX 6

@@ -5,16 +5,6 @@
 #include "../lib/flags.h"
 #include "../lib/task.h"
 
-static __always_inline u32 exe_flags(struct task_struct *task, struct file *exe)
-{
-	enum layer layer = file_layer(exe);
-
-	return (may_write(task, BPF_CORE_READ(exe, f_inode)) ? F_EXECVE_FLAGS__EXE_WRITABLE : 0) |
-	       (layer == LAYER_UPPER ? F_EXECVE_FLAGS__EXE_UPPER_LAYER : 0) |
-	       (layer == LAYER_LOWER ? F_EXECVE_FLAGS__EXE_LOWER_LAYER : 0) |
-	       (is_memfd(exe) ? F_EXECVE_FLAGS__EXE_FROM_MEMFD : 0);
-}
-
 static __always_inline void put_before_env(struct scratch *s, struct task_struct *task)
 {
 	put_ids(s, task);

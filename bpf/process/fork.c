@@ -4,11 +4,6 @@
 #include "../lib/flags.h"
 #include "../lib/task.h"
 
-static __always_inline u64 pidns_start(struct task_struct *task)
-{
-	return BPF_CORE_READ(pid_namespace(task), child_reaper, start_time);
-}
-
 /* Whether the task lives in, or its children will be born in, another pid namespace than the host's. */
 static __always_inline u32 pidns_flag(struct task_struct *task)
 {

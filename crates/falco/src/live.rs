@@ -49,6 +49,10 @@ pub(crate) fn open(config: &Config, rules: &RuleSet) -> Result<(Source, State), 
             "Watching {count} system calls by {}.",
             live.probe().how()
         ));
+        log::info(&match live.not_dumped() {
+            None => "Processes that run already: told by the kernel's iterators.".to_owned(),
+            Some(cause) => format!("Processes that run already: read from /proc ({cause})."),
+        });
         let unsupported: Vec<&str> = live
             .probe()
             .unsupported()

@@ -17,6 +17,7 @@
 //! # Ok::<(), falco_probe::Error>(())
 //! ```
 
+mod dump;
 mod error;
 mod load;
 mod perf;
@@ -31,6 +32,7 @@ use std::{
 
 use falco_event::SyscallCode;
 
+pub use dump::dump;
 pub use error::Error;
 pub use stats::{DropCause, Stats};
 

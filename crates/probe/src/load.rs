@@ -1,4 +1,4 @@
-//! Loading and attaching: the only file that talks to libbpf.
+//! Loading and attaching: with the dump the only file that talks to libbpf.
 
 use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd},
@@ -167,21 +167,27 @@ fn set_maps(open: &mut OpenObject, config: &Config, cpus: u32) -> libbpf_rs::Res
         let name = map.name().to_string_lossy().into_owned();
         if name == "scratches" || name == "rings" {
             map.set_max_entries(cpus)?;
-        } else if name.ends_with(".rodata.config") || name.ends_with("rodata.config") {
-            let mut knobs = Vec::new();
-            knobs.extend(boot_time_ns().to_ne_bytes());
-            knobs.extend(std::process::id().to_ne_bytes());
-            knobs.extend(config.snaplen.to_ne_bytes());
-            knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
-            if let Some(place) = map
-                .initial_value_mut()
-                .and_then(|value| value.get_mut(..knobs.len()))
-            {
-                place.copy_from_slice(&knobs);
-            }
         }
     }
+    set_knobs(open, config);
     Ok(())
+}
+
+/// The knobs; the same struct is in `bpf/include/maps.h`.
+pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config) {
+    let mut knobs = Vec::new();
+    knobs.extend(boot_time_ns().to_ne_bytes());
+    knobs.extend(std::process::id().to_ne_bytes());
+    knobs.extend(config.snaplen.to_ne_bytes());
+    knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
+    let mut maps = open.maps_mut();
+    let map = maps.find(|map| map.name().to_string_lossy().ends_with("rodata.config"));
+    if let Some(mut map) = map
+        && let Some(value) = map.initial_value_mut()
+        && let Some(place) = value.get_mut(..knobs.len())
+    {
+        place.copy_from_slice(&knobs);
+    }
 }
 
 /// Nanoseconds since 1970 when the machine was booted.
@@ -297,10 +303,10 @@ impl Loaded {
 static LINES: Mutex<String> = Mutex::new(String::new());
 
 /// What libbpf prints while we load, kept for the error.
-struct Said;
+pub(crate) struct Said;
 
 impl Said {
-    fn listen() -> Said {
+    pub(crate) fn listen() -> Said {
         set_print(Some((PrintLevel::Warn, |_, line| {
             if let Ok(mut lines) = LINES.lock() {
                 lines.push_str(&line);
@@ -310,7 +316,7 @@ impl Said {
     }
 
     /// The last lines of it, each on a line of its own.
-    fn take() -> String {
+    pub(crate) fn take() -> String {
         let lines = LINES
             .lock()
             .map(|mut lines| std::mem::take(&mut *lines))

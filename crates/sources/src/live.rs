@@ -12,17 +12,20 @@ use crate::{Delivery, Next, SourceError};
 #[derive(Debug)]
 pub struct Live {
     probe: Probe,
+    not_dumped: Option<probe::Error>,
     number: u64,
     malformed: u64,
 }
 
 impl Live {
-    /// Starts the probe first and looks at the machine second, so that nothing that happens in between is missed.
+    /// Starts the probe first and looks at the machine second, so that nothing that happens in between is missed: by the kernel's
+    /// iterators, or in `/proc` where they are not to be had.
     pub fn open(config: &probe::Config, host_root: &Path) -> Result<(Live, State), SourceError> {
         let probe = Probe::open(config)?;
-        let state = State::live(host_root)?;
+        let (state, not_dumped) = State::live_from(host_root, |take| probe::dump(take))?;
         let live = Live {
             probe,
+            not_dumped,
             number: 0,
             malformed: 0,
         };
@@ -51,6 +54,11 @@ impl Live {
     /// The probe: how it watches, what it lost.
     pub fn probe(&self) -> &Probe {
         &self.probe
+    }
+
+    /// Why the processes that were there at the start were read from `/proc`; `None` when the kernel's iterators told them.
+    pub fn not_dumped(&self) -> Option<&probe::Error> {
+        self.not_dumped.as_ref()
     }
 
     /// How many events were left out because they contradict the schema; always 0 unless probe and program do not belong together.

@@ -6,6 +6,7 @@ mod close;
 mod create;
 mod credentials;
 mod directory;
+mod dump;
 mod dup;
 mod exec;
 mod exit;

@@ -1,8 +1,8 @@
 //! What events change and fields ask: threads and processes, their descriptors, users and groups.
 //!
 //! [`State::apply`] takes one event after the other; between two of them everything an event destroyed is still there to be read.
-//! One writer, no locks, no clock: time comes from the events. `/proc` is read in one small module only ([`procfs`]), at start and for
-//! threads that were missed.
+//! One writer, no locks, no clock: time comes from the events. What is there at the start comes as events of the kernel's iterators, or
+//! from `/proc`, which is read in one small module only ([`procfs`]), for threads that were missed too.
 //!
 //! The crate does not decide which events happen and shows nothing: names of fields, texts for people, filters are somebody else's.
 //!
@@ -76,6 +76,8 @@ pub struct State {
     /// The ports that somebody listened on when we started.
     listening: settle::Ports,
     purge: purge::Purge,
+    /// Threads of a dump that wait for their main thread.
+    waiting: Vec<Thread>,
     /// The running machine; absent in replay.
     live: Option<Box<procfs::Live>>,
     scratch: Scratch,

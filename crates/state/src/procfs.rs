@@ -22,6 +22,7 @@ mod process;
 mod sockets;
 
 use files::{Files, open_dir};
+pub(crate) use process::anonymous;
 use sockets::Sockets;
 
 /// Why the running machine cannot be looked at.
@@ -51,6 +52,8 @@ pub(crate) struct Live {
     sockets: HashMap<u64, Option<Sockets>, FxBuildHasher>,
     /// The first processes of pid namespaces, and when they began.
     inits: HashMap<u64, u64, FxBuildHasher>,
+    /// The devices of mounts.
+    devices: HashMap<u32, u32, FxBuildHasher>,
     budget: Budget,
 }
 
@@ -88,12 +91,39 @@ impl State {
     /// The state of the running machine: interfaces, users, all processes with their descriptors. `host_root` is where the host's root
     /// directory is seen, `/` as a rule. From then on threads that nobody knows are looked up, a limited number in a second.
     pub fn live(host_root: &Path) -> Result<State, LiveError> {
+        let mut state = State::machine(host_root)?;
+        state.scan(host_root)?;
+        Ok(state)
+    }
+
+    /// The same with the processes and descriptors from the events that `dump` lends: those of the kernel's iterators. If it fails, they
+    /// are read from `/proc`, and the second result tells why.
+    pub fn live_from<E>(
+        host_root: &Path,
+        dump: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<(), E>,
+    ) -> Result<(State, Option<E>), LiveError> {
+        let mut state = State::machine(host_root)?;
+        let dumped = dump(&mut |bytes| {
+            if let Ok(event) = falco_event::Event::parse(bytes) {
+                state.dumped(&event);
+            }
+        });
+        match dumped {
+            Ok(()) => {
+                state.end_dump();
+                Ok((state, None))
+            }
+            Err(cause) => Ok((State::live(host_root)?, Some(cause))),
+        }
+    }
+
+    /// The running machine without its processes.
+    fn machine(host_root: &Path) -> Result<State, LiveError> {
         let path = host_root.join("proc");
-        let fail = |cause| LiveError::Proc {
-            path: path.clone(),
-            cause,
-        };
-        let proc = open_dir(rustix::fs::CWD, &path).map_err(|errno| fail(errno.into()))?;
+        let proc = open_dir(rustix::fs::CWD, &path).map_err(|errno| LiveError::Proc {
+            path,
+            cause: errno.into(),
+        })?;
         let mut state = State::default();
         if host_root != Path::new("/") {
             state.host_root = host_root.as_os_str().as_encoded_bytes().into();
@@ -112,17 +142,29 @@ impl State {
                 take(&mut state.users, b"", &text);
             }
         }
-        let mut live = Live {
+        state.live = Some(Box::new(Live {
             proc,
             files: Files::default(),
             boot_ns: state.boot_ns,
             sockets: HashMap::default(),
             inits: HashMap::default(),
+            devices: HashMap::default(),
             budget: Budget::default(),
-        };
-        live.scan(&mut state).map_err(fail)?;
-        state.live = Some(Box::new(live));
+        }));
         Ok(state)
+    }
+
+    /// Takes in all processes of `/proc`.
+    fn scan(&mut self, host_root: &Path) -> Result<(), LiveError> {
+        let Some(mut live) = self.live.take() else {
+            return Ok(());
+        };
+        let scanned = live.scan(self);
+        self.live = Some(live);
+        scanned.map_err(|cause| LiveError::Proc {
+            path: host_root.join("proc"),
+            cause,
+        })
     }
 
     /// Looks a thread up that nobody knows; its main thread too if that is not known either.
@@ -165,6 +207,36 @@ impl Live {
             rustix::fs::AtFlags::empty(),
         )
         .is_ok()
+    }
+
+    /// The device of a mount that a process sees, 0 if nobody knows.
+    pub(crate) fn device_of_mount(&mut self, pid: i64, mount: u32) -> u32 {
+        if let Some(device) = self.devices.get(&mount) {
+            return *device;
+        }
+        let mut devices = std::mem::take(&mut self.devices);
+        if let Some(dir) = self.dir_of(pid) {
+            self.read_mounts(dir.as_fd(), |mount, device| {
+                devices.insert(mount, device);
+            });
+        }
+        // Whatever it is, it is not asked for again.
+        let device = *devices.entry(mount).or_default();
+        self.devices = devices;
+        device
+    }
+
+    /// Where a file lies and how it was opened, for kinds of which the iterators do not say it.
+    pub(crate) fn complete_file(&mut self, pid: i64, number: i64, fd: &mut crate::Fd) {
+        if let Some(dir) = self.dir_of(pid) {
+            self.read_file(dir.as_fd(), &format!("fd/{number}"), number, fd);
+        }
+    }
+
+    /// The process that a pidfd of another stands for.
+    pub(crate) fn pid_of_pidfd(&mut self, pid: i64, number: i64) -> i64 {
+        let dir = self.dir_of(pid);
+        dir.map_or(-1, |dir| self.read_pidfd(dir.as_fd(), number))
     }
 
     fn scan(&mut self, state: &mut State) -> io::Result<()> {
@@ -223,6 +295,13 @@ impl Live {
             let main_dir = self.dir_of(pid)?;
             let (mut main, _) = self.read_process(main_dir.as_fd(), pid)?;
             self.set_namespace_start(&mut main);
+            // What began with the namespace may have been read by the kernel's iterators.
+            if main.in_pid_namespace()
+                && main.pidns_start_ns == self.boot_ns
+                && let Some(parent) = state.threads.by_tid(main.ptid)
+            {
+                main.pidns_start_ns = parent.pidns_start_ns;
+            }
             state.add_thread(main);
             self.read_fds(main_dir.as_fd(), with_sockets, |number, fd| {
                 state.add_fd(pid, number, fd);

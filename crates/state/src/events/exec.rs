@@ -151,6 +151,15 @@ impl State {
     }
 }
 
+impl Image {
+    pub(super) fn set_exe_flags(&mut self, flags: u32) {
+        self.exe_writable = flags & EXE_WRITABLE != 0;
+        self.exe_upper_layer = flags & EXE_UPPER_LAYER != 0;
+        self.exe_from_memfd = flags & EXE_FROM_MEMFD != 0;
+        self.exe_lower_layer = flags & EXE_LOWER_LAYER != 0;
+    }
+}
+
 /// The program of a thread that was cloned: shared with whom it comes from unless the event tells otherwise.
 pub(super) fn program(event: &Event<'_>, parent: Option<&Thread>) -> Rc<Image> {
     let exe = text(event, 1);
@@ -185,10 +194,7 @@ fn image(event: &Event<'_>, old: &Image, exepath: Option<&[u8]>) -> Rc<Image> {
         ..*old
     };
     if let Some(flags) = event.u32(19) {
-        image.exe_writable = flags & EXE_WRITABLE != 0;
-        image.exe_upper_layer = flags & EXE_UPPER_LAYER != 0;
-        image.exe_from_memfd = flags & EXE_FROM_MEMFD != 0;
-        image.exe_lower_layer = flags & EXE_LOWER_LAYER != 0;
+        image.set_exe_flags(flags);
     }
     if let (Some(ino), Some(ctime), Some(mtime)) = (event.u64(23), event.u64(24), event.u64(25)) {
         image.exe_ino = ino;

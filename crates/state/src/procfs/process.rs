@@ -209,18 +209,36 @@ impl Live {
         };
         match fd.kind {
             FdKind::File => self.read_file(dir, &path, number, &mut fd),
-            FdKind::Pidfd(_) => {
-                let text = self.files.text(dir, &format!("fdinfo/{number}"));
-                let pid = lines(text).find_map(|line| decimal(line.strip_prefix(b"Pid:")?));
-                fd.kind = FdKind::Pidfd(pid.unwrap_or(-1));
-            }
+            FdKind::Pidfd(_) => fd.kind = FdKind::Pidfd(self.read_pidfd(dir, number)),
             _ => {}
         }
         Some(fd)
     }
 
+    /// The process that a pidfd stands for.
+    pub(super) fn read_pidfd(&mut self, dir: BorrowedFd<'_>, number: i64) -> i64 {
+        let text = self.files.text(dir, &format!("fdinfo/{number}"));
+        let pid = lines(text).find_map(|line| decimal(line.strip_prefix(b"Pid:")?));
+        pid.unwrap_or(-1)
+    }
+
+    /// The devices of the file systems that a process has mounted, by the numbers of the mounts.
+    pub(super) fn read_mounts(&mut self, dir: BorrowedFd<'_>, mut take: impl FnMut(u32, u32)) {
+        for line in lines(self.files.text(dir, "mountinfo")) {
+            let mut words = words(line);
+            let mount = words.next().and_then(decimal);
+            let device = words.nth(1).and_then(|device| {
+                let (major, minor) = std::str::from_utf8(device).ok()?.split_once(':')?;
+                Some(encoded(major.parse().ok()?, minor.parse().ok()?))
+            });
+            if let (Some(mount), Some(device)) = (mount, device) {
+                take(mount as u32, device);
+            }
+        }
+    }
+
     /// Where a file lies and how it was opened. The file system is not asked for more than what the kernel has at hand.
-    fn read_file(&mut self, dir: BorrowedFd<'_>, path: &str, number: i64, fd: &mut Fd) {
+    pub(super) fn read_file(&mut self, dir: BorrowedFd<'_>, path: &str, number: i64, fd: &mut Fd) {
         let wanted = StatxFlags::TYPE | StatxFlags::INO;
         if let Ok(stat) = rustix::fs::statx(dir, path, AtFlags::STATX_DONT_SYNC, wanted) {
             fd.ino = stat.stx_ino;
@@ -385,7 +403,7 @@ fn read_exe(dir: BorrowedFd<'_>, image: &mut Image, thread: &Thread) {
 }
 
 /// What an anonymous inode is for.
-fn anonymous(name: &[u8]) -> FdKind {
+pub(crate) fn anonymous(name: &[u8]) -> FdKind {
     match name {
         b"[eventfd]" => FdKind::Event,
         b"[eventpoll]" => FdKind::Epoll,
@@ -402,7 +420,10 @@ fn anonymous(name: &[u8]) -> FdKind {
 
 /// A device as the kernel encodes it for user space.
 fn device(stat: &Statx) -> u32 {
-    let (major, minor) = (stat.stx_dev_major, stat.stx_dev_minor);
+    encoded(stat.stx_dev_major, stat.stx_dev_minor)
+}
+
+fn encoded(major: u32, minor: u32) -> u32 {
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
@@ -415,6 +436,12 @@ fn bracketed(link: &[u8], prefix: &[u8]) -> Option<u64> {
 /// The open flags of this machine as the wire has them.
 fn wire_flags(flags: u32) -> u32 {
     use rustix::fs::OFlags;
+    /// The C library says 0 where all files may be large.
+    const KERNEL_LARGEFILE: OFlags = OFlags::from_bits_retain(if cfg!(target_arch = "aarch64") {
+        0o400_000
+    } else {
+        0o100_000
+    });
     let flags = OFlags::from_bits_retain(flags);
     let access = match (flags & OFlags::ACCMODE).bits() {
         1 => 2,
@@ -432,6 +459,7 @@ fn wire_flags(flags: u32) -> u32 {
         (OFlags::DIRECT, 1 << 9),
         (OFlags::DIRECTORY, open::DIRECTORY),
         (OFlags::CLOEXEC, open::CLOEXEC),
+        (KERNEL_LARGEFILE, 1 << 11),
         (OFlags::TMPFILE, 1 << 13),
     ];
     bits.iter()

@@ -1,12 +1,18 @@
 //! Processes and their children: linking, ending, handing children on.
 
 use super::{Group, Links, ThreadIx, Threads};
-use crate::{thread::Thread, wire::clone};
+use crate::{FdTable, thread::Thread, wire::clone};
 
 impl Threads {
     /// Makes a thread a member of its process and a child of its parent. Nothing happens to invalid threads and to linked ones.
     pub(crate) fn link(&mut self, ix: ThreadIx) {
-        let Some(slot) = self.slot(ix) else { return };
+        let Some(slot) = self.slot_mut(ix) else {
+            return;
+        };
+        if slot.thread.flags & clone::FILES != 0 && !slot.thread.is_main() {
+            // It uses those of the main thread.
+            slot.thread.fds = FdTable::default();
+        }
         if slot.links.in_group || slot.thread.is_invalid() {
             return;
         }
