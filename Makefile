@@ -5,7 +5,7 @@ CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run build test lint bench fmt deps deny
+.PHONY: help run build test lint bench fuzz fmt deps deny
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s:
@@ -26,6 +26,14 @@ lint: deps deny ## formatting, clippy, licences and sources of dependencies
 
 bench: deps ## speed (loading, evaluating, replaying, from a system call to its alert) and memory when much happens
 	$(CARGO) bench --workspace
+
+FUZZ_SECONDS ?= 600
+
+fuzz: deps ## every fuzz target for FUZZ_SECONDS each; needs cargo-fuzz and a nightly toolchain
+	$(CARGO) run -q -p falco-capture --example seeds -- fuzz/corpus
+	cd fuzz && for target in $$($(CARGO) +nightly fuzz list); do \
+		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=10 || exit 1; \
+	done
 
 fmt: ## format the code
 	$(CARGO) fmt --all

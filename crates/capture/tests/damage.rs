@@ -230,6 +230,16 @@ proptest! {
 /// Random damage to a real capture: each an error or a clean end.
 #[test]
 fn random_corruptions_of_a_recorded_capture() {
+    corrupt(600);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --release -p falco-capture --test damage -- --ignored"]
+fn many_corruptions_of_a_recorded_capture() {
+    corrupt(10_000);
+}
+
+fn corrupt(rounds: usize) {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../../shared/captures/everyday.scap"
@@ -249,7 +259,7 @@ fn random_corruptions_of_a_recorded_capture() {
         random ^= random << 17;
         (random % below as u64) as usize
     };
-    for round in 0..600 {
+    for round in 0..rounds {
         let source = if round % 8 == 0 { &packed } else { &whole };
         let mut bytes = source.clone();
         for _ in 0..=next(4) {

@@ -9,17 +9,18 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use anyhow::{Context as _, bail};
 use falco_fields::Catalogue;
 use falco_rules::{ENGINE_VERSION, Loader};
 use falco_sources::{Source, SourceError};
-use serde_json::json;
+use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::{
-    cli::{Action, HELP, Options},
+    cli::{Action, Describe, HELP, Options},
     config::{self, Config, Engine as Driver},
     engine::Engine,
     list, live, log, outputs, rules,
@@ -50,8 +51,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             options.verbose,
             options.format,
         )?),
-        Action::Validate(files) => validate(&config, files),
-        Action::DescribeRules(rule) => describe(&config, options, rule.as_deref()),
+        Action::Validate(files) => validate(&config, options, files),
+        Action::DescribeRules(rule) => describe(&config, options, rule),
         Action::Run => watch(&config, options),
     }
 }
@@ -90,8 +91,11 @@ fn version(as_json: bool) -> String {
     )
 }
 
-fn catalogue() -> Catalogue {
+fn catalogue(config: &Config) -> Catalogue {
     let mut catalogue = Catalogue::new();
+    for (key, value) in &config.static_fields {
+        catalogue.define(key, value);
+    }
     if let Ok(services) = fs::read_to_string("/etc/services") {
         catalogue.read_services(&services);
     }
@@ -99,8 +103,8 @@ fn catalogue() -> Catalogue {
 }
 
 /// `-V`: every file is looked at, whatever the ones before brought.
-fn validate(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
-    let mut catalogue = catalogue();
+fn validate(config: &Config, options: &Options, files: &[PathBuf]) -> anyhow::Result<()> {
+    let mut catalogue = catalogue(config);
     let mut loader = rules::loader(config, &catalogue);
     log::info("Validating rules file(s):");
     let mut results = Vec::new();
@@ -124,14 +128,23 @@ fn validate(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
         }
     }
     let colour = io::stderr().is_terminal();
+    let valid = results.iter().all(falco_rules::LoadResult::successful);
+    let wanted = options.describe.as_ref().filter(|_| valid);
     if config.json {
         let results: Vec<_> = results
             .iter()
             .map(falco_rules::LoadResult::to_json)
             .collect();
-        say(&format!("{}\n", json!({ "falco_load_results": results })))?;
+        let mut report = json!({ "falco_load_results": results });
+        if let Some(rule) = wanted {
+            report["falco_describe_results"] = description(&loader, rule)?;
+        }
+        say(&format!("{report}\n"))?;
     } else {
         say(&summary)?;
+        if let Some(rule) = wanted {
+            say(&format!("\n{}", table(&loader, rule)))?;
+        }
     }
     let mut pictures = String::new();
     for result in results.iter().filter(|result| !result.successful()) {
@@ -144,10 +157,10 @@ fn validate(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
 }
 
 /// `-L` and `-l`.
-fn describe(config: &Config, options: &Options, rule: Option<&str>) -> anyhow::Result<()> {
-    let mut catalogue = catalogue();
+fn describe(config: &Config, options: &Options, rule: &Describe) -> anyhow::Result<()> {
+    let mut catalogue = catalogue(config);
     let loader = load(config, options, &mut catalogue)?;
-    if let Some(name) = rule
+    if let Describe::Rule(name) = rule
         && !loader.rules().any(|(known, _)| known == name)
     {
         log::error(&format!(
@@ -156,15 +169,26 @@ fn describe(config: &Config, options: &Options, rule: Option<&str>) -> anyhow::R
         bail!("no rule is called \"{name}\"");
     }
     if config.json {
-        let described = match rule {
-            Some(name) => loader.describe_rule(name),
-            None => loader.describe(),
-        };
-        return say(&format!("{}\n", described.context("no rules are loaded")?));
+        return say(&format!("{}\n", description(&loader, rule)?));
     }
-    say(&list::rules(loader.rules().filter(|(name, _)| {
-        rule.is_none_or(|wanted| wanted == *name)
-    })))
+    say(&table(&loader, rule))
+}
+
+/// The rules, or one of them, for programs.
+fn description(loader: &Loader, rule: &Describe) -> anyhow::Result<Value> {
+    let described = match rule {
+        Describe::Rule(name) => loader.describe_rule(name),
+        Describe::All => loader.describe(),
+    };
+    described.context("no rules are loaded")
+}
+
+/// The rules, or one of them, for people.
+fn table(loader: &Loader, rule: &Describe) -> String {
+    list::rules((loader.rules()).filter(|(name, _)| match rule {
+        Describe::All => true,
+        Describe::Rule(wanted) => wanted == name,
+    }))
 }
 
 fn load(config: &Config, options: &Options, catalogue: &mut Catalogue) -> anyhow::Result<Loader> {
@@ -178,9 +202,9 @@ fn load(config: &Config, options: &Options, catalogue: &mut Catalogue) -> anyhow
 fn watch(config: &Config, options: &Options) -> anyhow::Result<()> {
     greet(config);
     check_sources(options)?;
-    let mut catalogue = catalogue();
+    let mut catalogue = catalogue(config);
     let mut rules = load(config, options, &mut catalogue)?.finish();
-    rules.select(&config.selections);
+    rules::select(&mut rules, &config.selections);
     let channels = outputs::channels(config)?;
     if options.dry_run {
         return Ok(());
@@ -206,7 +230,19 @@ fn watch(config: &Config, options: &Options) -> anyhow::Result<()> {
         Driver::Probe { .. } => live::open(config, &rules).map_err(|error| explain(&error))?,
     };
     let mut engine = Engine::new(config, options, catalogue, rules, channels)?;
+    let started = Instant::now();
     let outcome = engine.run(&mut source, state, &stop);
+    if options.verbose {
+        let (seconds, events) = (started.elapsed().as_secs_f64(), engine.events());
+        let of = match source {
+            Source::Replay(_) => "",
+            _ => "(syscall) ",
+        };
+        log::error(&format!(
+            "{of}Elapsed time: {seconds:.3}, Captured Events: {events}, {:.2} eps",
+            events as f64 / seconds
+        ));
+    }
     let drops = live::report(&source, options.verbose);
     say(&engine.finish())?;
     if !drops.is_empty() {

@@ -11,6 +11,8 @@ use crate::list::Format;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) action: Action,
+    /// `-L`, or `-l` and a rule; with `-V` what was checked is shown too.
+    pub(crate) describe: Option<Describe>,
     pub(crate) config: Option<PathBuf>,
     /// `-o key=value`, in order.
     pub(crate) set: Vec<String>,
@@ -49,7 +51,14 @@ pub(crate) enum Action {
     /// Check rules files.
     Validate(Vec<PathBuf>),
     /// Show the rules, or one of them.
-    DescribeRules(Option<String>),
+    DescribeRules(Describe),
+}
+
+/// Which rules to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Describe {
+    All,
+    Rule(String),
 }
 
 pub(crate) const HELP: &str = "\
@@ -110,7 +119,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
             Arg::Short('M') => options.seconds = number(&mut parser, "M")?,
             Arg::Short('U') | Arg::Long("unbuffered") => options.unbuffered = true,
             Arg::Short('v') => options.verbose = true,
-            Arg::Short('p') | Arg::Long("print") => options.print = Some(text(&mut parser, "p")?),
+            Arg::Short('p') | Arg::Long("print") => {
+                options.print = Some(text(&mut parser, "p")?);
+                options.warnings.push(
+                    "The -p/--print option is deprecated and will be removed. Use -o append_output=... instead.".into(),
+                );
+            }
             Arg::Short('P') | Arg::Long("pidfile") => {
                 options.pidfile = Some(path(&mut parser, "P")?);
             }
@@ -122,8 +136,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
                 .push(text(&mut parser, "disable-source")?),
             Arg::Long("dry-run") => options.dry_run = true,
             Arg::Short('V') | Arg::Long("validate") => validate.push(path(&mut parser, "V")?),
-            Arg::Short('L') => describe = describe.or(Some(None)),
-            Arg::Short('l') => describe = Some(Some(text(&mut parser, "l")?)),
+            Arg::Short('L') => describe = describe.or(Some(Describe::All)),
+            Arg::Short('l') => describe = Some(Describe::Rule(text(&mut parser, "l")?)),
             Arg::Long("list") => {
                 list = Some(
                     parser
@@ -155,6 +169,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
         (None, true) => Format::Markdown,
         (format, false) => format.unwrap_or_default(),
     };
+    options.describe.clone_from(&describe);
     options.action = if let Some(action) = action {
         action
     } else if let Some(source) = list {

@@ -71,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) snaplen: u32,
     pub(crate) all_syscalls: bool,
     pub(crate) custom_syscalls: Vec<String>,
+    /// The fields `static.KEY` with their values.
+    pub(crate) static_fields: Vec<(String, String)>,
     /// What is recorded, if anything.
     pub(crate) capture: Option<Capture>,
 }
@@ -228,6 +230,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         },
         all_syscalls: keys.truth("base_syscalls.all", false),
         custom_syscalls: keys.texts("base_syscalls.custom_set"),
+        static_fields: keys.get("static_fields").map_or_else(Vec::new, texts_of),
         capture: capture::capture(keys)?,
         warnings,
     })
@@ -289,6 +292,14 @@ fn rules_files(keys: &Keys<'_>, warnings: &mut Vec<String>) -> anyhow::Result<Ve
         _ => "rules_files",
     };
     Ok(keys.texts(key).into_iter().map(PathBuf::from).collect())
+}
+
+/// The entries of a map of texts.
+fn texts_of(map: &Value) -> Vec<(String, String)> {
+    let entries = map.as_object().into_iter().flatten();
+    entries
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
 }
 
 fn file_output(keys: &Keys<'_>) -> anyhow::Result<Option<(PathBuf, bool)>> {

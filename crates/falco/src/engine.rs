@@ -53,6 +53,7 @@ pub(crate) struct Engine {
     json: bool,
     until_ns: u64,
     seconds: u64,
+    events: u64,
 }
 
 struct Labels {
@@ -101,6 +102,7 @@ impl Engine {
             json: config.json,
             until_ns: u64::MAX,
             seconds: options.seconds,
+            events: 0,
             catalogue,
             rules,
             labels,
@@ -141,6 +143,11 @@ impl Engine {
         }
     }
 
+    /// How many events there were.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
     /// One event.
     fn take(&mut self, delivery: Delivery<'_>, state: &mut State) {
         let event = delivery.event;
@@ -156,6 +163,7 @@ impl Engine {
         if subject.hidden {
             return;
         }
+        self.events += 1;
         if self.rules.looks_at(event.code()) {
             self.assert(delivery, subject, state);
         }

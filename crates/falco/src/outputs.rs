@@ -6,10 +6,7 @@ use anyhow::{Context as _, bail};
 use falco_alerts::{Channel, Format, Options, Outputs};
 use jiff::tz::TimeZone;
 
-use crate::{
-    config::{Config, Engine},
-    log,
-};
+use crate::{config::Config, log};
 
 /// Opens the channels.
 pub(crate) fn channels(config: &Config) -> anyhow::Result<Vec<Channel>> {
@@ -39,6 +36,11 @@ pub(crate) fn start(
     zone: TimeZone,
     channels: Vec<Channel>,
 ) -> anyhow::Result<Outputs> {
+    if let Ok(name) = env::var(HOSTNAME) {
+        log::info(&format!(
+            "Hostname value has been overridden via environment variable to: {name}"
+        ));
+    }
     let format = Format {
         json: config.json,
         include_output: config.json_output_property,
@@ -46,11 +48,7 @@ pub(crate) fn start(
         include_message: config.json_message_property,
         include_fields: config.json_fields_property,
         iso8601: config.time_iso,
-        hostname: if matches!(config.engine, Engine::Replay(_)) {
-            env::var(HOSTNAME).unwrap_or_else(|_| node())
-        } else {
-            hostname()
-        },
+        hostname: hostname(),
         zone,
     };
     let mut options = Options {
@@ -71,18 +69,8 @@ const HOSTNAME: &str = "FALCO_HOSTNAME";
 
 /// The name of this host.
 pub(crate) fn hostname() -> String {
-    if let Ok(name) = env::var(HOSTNAME) {
-        log::info(&format!(
-            "Hostname value has been overridden via environment variable to: {name}"
-        ));
-        return name;
-    }
-    node()
-}
-
-fn node() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
+    env::var(HOSTNAME).unwrap_or_else(|_| {
+        let node = rustix::system::uname();
+        node.nodename().to_string_lossy().into_owned()
+    })
 }

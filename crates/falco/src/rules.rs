@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{anyhow, bail};
 use falco_fields::Catalogue;
-use falco_rules::{Loader, LoaderConfig, Plugin, Version};
+use falco_rules::{Loader, LoaderConfig, Plugin, RuleSet, Selected, Selection, Version};
 
 use crate::{
     cli::Options,
@@ -24,6 +24,21 @@ const BUILT_IN_NAME: &str = "built-in rules";
 const CONTAINER: (&str, Version) = ("container", Version(0, 7, 2));
 
 pub(crate) fn loader(config: &Config, catalogue: &Catalogue) -> Loader {
+    for entry in &config.append_output {
+        if let (Some(rule), false) = (&entry.rule, entry.tags.is_empty()) {
+            let mut tags = String::new();
+            for tag in &entry.tags {
+                tags.push_str(tag);
+                tags.push_str(", ");
+            }
+            let tags = tags.trim_end();
+            // Upstream's words, with its typo and its last comma: programs look for them.
+            log::warning(&format!(
+                "An append_ouptut entry specifies both a rule ({rule}) and a list of tags ({tags}). This means that output will be \
+                 appended only to the {rule} rule and only if it has all the tags: {tags}."
+            ));
+        }
+    }
     Loader::new(LoaderConfig {
         min_priority: config.min_priority,
         append_output: config.append_output.clone(),
@@ -34,6 +49,11 @@ pub(crate) fn loader(config: &Config, catalogue: &Catalogue) -> Loader {
         known_fields: catalogue
             .fields()
             .map(|field| field.name.to_owned())
+            .collect(),
+        plugin_fields: (catalogue.classes().iter())
+            .filter(|class| class.name == CONTAINER.0)
+            .flat_map(|class| class.fields)
+            .map(|field| (field.name.to_owned(), CONTAINER.0.to_owned()))
             .collect(),
         ..LoaderConfig::default()
     })
@@ -113,4 +133,30 @@ pub(crate) fn load(
         }
     }
     loader.check_plugins().map_err(|error| anyhow!(error))
+}
+
+/// Enables and disables rules as the configuration asks, and says what came of it.
+pub(crate) fn select(rules: &mut RuleSet, selections: &[Selection]) {
+    for selection in selections {
+        let (what, name) = match &selection.what {
+            Selected::Rule(pattern) => ("name", pattern),
+            Selected::Tag(tag) => ("tag", tag),
+        };
+        let verb = if selection.enable {
+            "Enabling"
+        } else {
+            "Disabling"
+        };
+        log::info(&format!("{verb} rules with {what}: {name}"));
+    }
+    rules.select(selections);
+    log::line(log::Level::Debug, "Enabled rules:");
+    for (_, rule) in rules.enabled() {
+        log::line(log::Level::Debug, &format!("   {}", rule.name));
+    }
+    let count = rules.enabled().count();
+    log::line(
+        log::Level::Debug,
+        &format!("({count}) enabled rules in total"),
+    );
 }

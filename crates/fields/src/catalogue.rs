@@ -22,6 +22,8 @@ pub struct Catalogue {
     pub(crate) calls: Calls,
     event_names: HashSet<&'static str, FxBuildHasher>,
     services: HashMap<Box<str>, u16, FxBuildHasher>,
+    /// The fields that the user defined: `static.` and the key, with their values.
+    statics: HashMap<String, Box<str>, FxBuildHasher>,
 }
 
 /// A field that was asked for, with its argument.
@@ -48,6 +50,8 @@ pub(crate) enum Id {
     Util(Util),
     FdList(fd::FdList),
     Container(container::Container),
+    /// One that the user defined; its value is the argument.
+    Static,
 }
 
 /// What the argument says.
@@ -65,6 +69,16 @@ pub(crate) enum Arg {
 
 /// See [`Arg::Param`].
 pub(crate) const NO_PARAM: u8 = u8::MAX;
+
+/// What the names of fields that the user defined begin with.
+const STATIC: &str = "static.";
+static STATIC_INFO: FieldInfo = FieldInfo {
+    name: "static",
+    ty: Type::CharBuf,
+    print: Print::Natural,
+    flags: Flags::NONE,
+    about: "What `static_fields` of the configuration says.",
+};
 
 impl Default for Catalogue {
     fn default() -> Catalogue {
@@ -85,6 +99,7 @@ impl Catalogue {
                 .chain(SyscallCode::all().map(|code| code.info().name))
                 .collect(),
             services: HashMap::default(),
+            statics: HashMap::default(),
         }
     }
 
@@ -103,6 +118,11 @@ impl Catalogue {
                 self.services.entry(name.into()).or_insert(port);
             }
         }
+    }
+
+    /// Defines a field `static.KEY` that has the same value for every event.
+    pub fn define(&mut self, key: &str, value: &str) {
+        self.statics.insert(format!("{STATIC}{key}"), value.into());
     }
 
     /// The classes of fields, in the order of listings.
@@ -129,9 +149,18 @@ impl Catalogue {
         let wanted = match self.slots.entry(full.into()) {
             Entry::Occupied(known) => return Ok(*known.get()),
             Entry::Vacant(place) => {
-                let parsed = parse(place.key())
-                    .map_err(FieldError)?
-                    .filter(|parsed| parsed.consumed == place.key().len());
+                let defined = self.statics.get(&**place.key()).map(|value| Parsed {
+                    consumed: place.key().len(),
+                    id: Id::Static,
+                    arg: Arg::Key(value.clone()),
+                    info: &STATIC_INFO,
+                    param: None,
+                });
+                let parsed = match defined {
+                    Some(defined) => Some(defined),
+                    None => parse(place.key()).map_err(FieldError)?,
+                };
+                let parsed = parsed.filter(|parsed| parsed.consumed == place.key().len());
                 let Some(parsed) = parsed else {
                     let message =
                         format!("filter_check called with nonexistent field {}", place.key());
@@ -274,7 +303,7 @@ fn is_costly(id: Id, arg: &Arg) -> bool {
         },
         Id::Descriptor(field) => field == fd::Descriptor::Types,
         Id::FsPath(_) | Id::FdList(_) => true,
-        Id::User(_) | Id::Group(_) | Id::Util(_) | Id::Container(_) => false,
+        Id::User(_) | Id::Group(_) | Id::Util(_) | Id::Container(_) | Id::Static => false,
     }
 }
 

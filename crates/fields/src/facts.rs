@@ -7,7 +7,7 @@ use falco_event::Event;
 use falco_filter::{Slot, Value, Values};
 use falco_state::{Fd, State, Subject, Thread};
 
-use crate::catalogue::{Id, Wanted};
+use crate::catalogue::{Arg, Id, Wanted};
 use crate::table::evt::Util;
 use crate::{Catalogue, Context};
 
@@ -79,6 +79,10 @@ impl<'e> Facts<'e> {
             Id::FsPath(field) => self.fs_path(field),
             Id::FdList(field) => self.fd_list(field),
             Id::Container(field) => self.container(field),
+            Id::Static => match arg {
+                Arg::Key(value) => Some(Value::Str(value.as_bytes())),
+                _ => None,
+            },
             Id::Util(Util::Count) => {
                 let count = self.context.memory.recall(slot, 0) + 1;
                 self.context.memory.remember(slot, 0, count);

@@ -1,6 +1,6 @@
 //! What is loaded, in the JSON that `-L` and `-l` print.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use falco_event::codes;
 use falco_filter::ast::{Expr, Limits, Right, parse};
@@ -11,8 +11,21 @@ use crate::compile::{Compiled, Rule};
 use crate::events::{Reach, reach};
 use crate::expand::{List, Macro};
 
+/// What is described.
+#[derive(Clone, Copy)]
+pub(crate) struct Loaded<'a> {
+    pub(crate) collection: &'a Collection,
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) plugin_fields: &'a BTreeMap<String, String>,
+}
+
 /// Everything.
-pub(crate) fn all(collection: &Collection, compiled: &Compiled) -> Value {
+pub(crate) fn all(loaded: Loaded<'_>) -> Value {
+    let Loaded {
+        collection,
+        compiled,
+        ..
+    } = loaded;
     let plugins: Vec<Value> = (collection.plugin_versions.iter())
         .filter_map(|alternatives| {
             let (first, others) = alternatives.split_first()?;
@@ -26,19 +39,24 @@ pub(crate) fn all(collection: &Collection, compiled: &Compiled) -> Value {
     json!({
         "required_engine_version": collection.engine_version.to_string(),
         "required_plugin_versions": plugins,
-        "rules": compiled.rules.iter().map(|rule| of_rule(collection, rule)).collect::<Vec<_>>(),
+        "rules": compiled.rules.iter().map(|rule| of_rule(loaded, rule)).collect::<Vec<_>>(),
         "macros": compiled.macros.iter().map(|macr| of_macro(collection, macr)).collect::<Vec<_>>(),
         "lists": compiled.lists.iter().map(|list| of_list(collection, list)).collect::<Vec<_>>(),
     })
 }
 
 /// One rule.
-pub(crate) fn one(collection: &Collection, compiled: &Compiled, name: &str) -> Option<Value> {
-    let rule = compiled.rules.iter().find(|rule| rule.name == name)?;
-    Some(json!({ "rules": [of_rule(collection, rule)] }))
+pub(crate) fn one(loaded: Loaded<'_>, name: &str) -> Option<Value> {
+    let rule = loaded
+        .compiled
+        .rules
+        .iter()
+        .find(|rule| rule.name == name)?;
+    Some(json!({ "rules": [of_rule(loaded, rule)] }))
 }
 
-fn of_rule(collection: &Collection, rule: &Rule) -> Value {
+fn of_rule(loaded: Loaded<'_>, rule: &Rule) -> Value {
+    let collection = loaded.collection;
     let Some(info) = collection.rules.get(&rule.name) else {
         return Value::Null;
     };
@@ -61,11 +79,20 @@ fn of_rule(collection: &Collection, rule: &Rule) -> Value {
             }
         };
     }
+    let condition_fields = rule.condition.fields();
+    let plugins: BTreeSet<&String> = (condition_fields.iter().map(AsRef::<str>::as_ref))
+        .chain(output_fields.iter().map(String::as_str))
+        .chain(rule.exception_fields.iter().map(AsRef::<str>::as_ref))
+        .filter_map(|field| {
+            let name = field.trim_start_matches('%').split('[').next()?;
+            loaded.plugin_fields.get(name)
+        })
+        .collect();
     let mut details = json!({
         "macros": macros,
         "lists": lists,
         "condition_operators": operators(&rule.condition),
-        "condition_fields": rule.condition.fields(),
+        "condition_fields": condition_fields,
         "output_fields": output_fields,
         "exception_fields": rule.exception_fields,
         "exception_names": exception_names,
@@ -73,7 +100,7 @@ fn of_rule(collection: &Collection, rule: &Rule) -> Value {
         "events": event_names(&rule.reach),
         "condition_compiled": rule.condition.to_string(),
         "output_compiled": rule.output_text,
-        "plugins": [],
+        "plugins": plugins,
     });
     for extra in rule.extra_fields.iter().filter(|extra| !extra.raw) {
         details["extra_output_formatted_fields"][&extra.key] = extra.text.clone().into();

@@ -1,6 +1,6 @@
 //! Loading: files go in one after the other, a checked rule set comes out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use falco_filter::ast::{Limits, Operand, parse};
 use falco_filter::{Catalog, Compiler};
@@ -29,6 +29,8 @@ pub struct LoaderConfig {
     pub plugins: Vec<Plugin>,
     /// Names of fields to suggest for one that does not exist.
     pub known_fields: Vec<String>,
+    /// The fields that plugins give, with the names of those.
+    pub plugin_fields: BTreeMap<String, String>,
 }
 
 impl Default for LoaderConfig {
@@ -40,6 +42,7 @@ impl Default for LoaderConfig {
             append_output: Vec::new(),
             plugins: Vec::new(),
             known_fields: Vec::new(),
+            plugin_fields: BTreeMap::new(),
         }
     }
 }
@@ -139,14 +142,22 @@ impl Loader {
         check_plugins(&self.collection.plugin_versions, &self.config.plugins)
     }
 
+    fn loaded(&self) -> Option<describe::Loaded<'_>> {
+        Some(describe::Loaded {
+            collection: &self.collection,
+            compiled: self.compiled.as_ref()?,
+            plugin_fields: &self.config.plugin_fields,
+        })
+    }
+
     /// What is loaded, as `-L` shows it in JSON. `None` if nothing was loaded without errors.
     pub fn describe(&self) -> Option<Json> {
-        Some(describe::all(&self.collection, self.compiled.as_ref()?))
+        Some(describe::all(self.loaded()?))
     }
 
     /// One rule, as `-l` shows it in JSON. `None` if there is no such rule.
     pub fn describe_rule(&self, name: &str) -> Option<Json> {
-        describe::one(&self.collection, self.compiled.as_ref()?, name)
+        describe::one(self.loaded()?, name)
     }
 
     /// Names and descriptions of all rules, in order.
