@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use crate::{EventCode, EventFlags, EventInfo};
+use crate::{EventCode, EventInfo, codes};
 
 /// The size of the header: time (u64), thread (u64), length (u32), code (u16), number of parameters (u32), little endian, packed.
 pub const HEADER_BYTES: usize = 26;
@@ -34,13 +34,12 @@ pub enum Malformed {
 }
 
 /// A view of one event, borrowed from a ring or from a block of a capture. Bounds are checked when it is made.
+///
+/// It is no more than the bytes, so that it travels in registers; what the header says is read where it is needed.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
     /// The whole event: header, lengths, parameters.
     bytes: &'a [u8],
-    code: EventCode,
-    count: u16,
-    large: bool,
 }
 
 impl<'a> Event<'a> {
@@ -66,13 +65,10 @@ impl<'a> Event<'a> {
         }
         let event = Event {
             bytes: bytes.get(..length).ok_or(short(length))?,
-            code,
-            count: count as u16,
-            large: info.flags.any(EventFlags::LARGE_PAYLOAD),
         };
         let needed = event.data_at();
         let lengths = bytes.get(HEADER_BYTES..needed).ok_or(short(needed))?;
-        let needed = needed + sum(lengths, event.large);
+        let needed = needed + sum(lengths, is_large(code));
         if needed > length {
             return Err(short(needed));
         }
@@ -94,24 +90,24 @@ impl<'a> Event<'a> {
     /// Which event it is.
     #[inline]
     pub fn code(&self) -> EventCode {
-        self.code
+        EventCode::known(u16_at(self.bytes, CODE_AT))
     }
 
     /// What the schema says of it.
     #[inline]
     pub fn info(&self) -> &'static EventInfo {
-        self.code.info()
+        self.code().info()
     }
 
     /// How many parameters it has: at most as many as the schema says.
     #[inline]
     pub fn len(&self) -> usize {
-        usize::from(self.count)
+        u32_at(self.bytes, COUNT_AT) as usize
     }
 
     /// Whether it has no parameter.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 
     /// The whole event, header included.
@@ -123,15 +119,16 @@ impl<'a> Event<'a> {
     /// The bytes of a parameter; `None` when there is no such parameter or it is empty, which means absent.
     #[inline]
     pub fn param(&self, index: usize) -> Option<&'a [u8]> {
-        if index >= self.len() {
+        let count = self.len();
+        if index >= count {
             return None;
         }
-        let (before, rest) = self
-            .bytes
-            .get(HEADER_BYTES..)?
-            .split_at_checked(index * self.width())?;
-        let start = self.data_at() + sum(before, self.large);
-        let length = sum(rest.get(..self.width())?, self.large);
+        let large = is_large(self.code());
+        let width = width(large);
+        let lengths = self.bytes.get(HEADER_BYTES..)?;
+        let (before, rest) = lengths.split_at_checked(index * width)?;
+        let start = HEADER_BYTES + count * width + sum(before, large);
+        let length = sum(rest.get(..width)?, large);
         if length == 0 {
             None
         } else {
@@ -192,17 +189,26 @@ impl<'a> Event<'a> {
             .position(|param| param.name == name)
     }
 
-    /// The bytes of one length.
-    #[inline]
-    fn width(&self) -> usize {
-        if self.large { 4 } else { 2 }
-    }
-
     /// Where the parameters begin.
     #[inline]
     fn data_at(&self) -> usize {
-        HEADER_BYTES + self.len() * self.width()
+        HEADER_BYTES + self.len() * width(is_large(self.code()))
     }
+}
+
+/// Whether the lengths of parameters have 32 bits: [`EventFlags::LARGE_PAYLOAD`], without a look into the table.
+#[inline]
+fn is_large(code: EventCode) -> bool {
+    matches!(
+        code,
+        codes::PLUGINEVENT_E | codes::ASYNCEVENT_E | codes::CONTAINER_JSON_2_E
+    )
+}
+
+/// The bytes of one length.
+#[inline]
+fn width(large: bool) -> usize {
+    if large { 4 } else { 2 }
 }
 
 const TIME_AT: usize = 0;

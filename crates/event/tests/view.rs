@@ -84,6 +84,16 @@ fn the_schema_is_whole() {
     assert_eq!(codes::SYSCALL_OPENAT_2_X.info().id, "SYSCALL_OPENAT_2_X");
 }
 
+#[test]
+fn every_event_is_read_as_it_was_built() {
+    for code in EventCode::all().filter(|code| !code.info().params.is_empty()) {
+        let bytes = Builder::new(code, 1, 2).bytes(b"abc").finish();
+        let event = Event::parse(&bytes).unwrap();
+        assert_eq!(event.param(0), Some(&b"abc"[..]), "{}", code.info().id);
+        assert_eq!((event.code(), event.len()), (code, 1));
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), code in 0u16..460, count in 0u32..40, length in 0u32..320) {

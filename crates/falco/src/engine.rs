@@ -174,7 +174,8 @@ impl Engine {
         }
     }
 
-    /// Asks the rules.
+    /// Asks the rules. Apart from the rest, which is small without it and runs for every event.
+    #[inline(never)]
     fn assert(&mut self, delivery: Delivery<'_>, subject: Subject, state: &State) {
         let Delivery { event, number, cpu } = delivery;
         let mut matched = mem::take(&mut self.matched);
