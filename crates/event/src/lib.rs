@@ -29,7 +29,7 @@ pub use builder::Builder;
 pub use schema::{
     EventCode, EventFlags, EventInfo, Format, Kind, Names, Origin, ParamInfo, Syscall, SyscallCode,
 };
-pub use sockets::{SockAddr, SockTuple};
+pub use sockets::{SockAddr, SockTuple, unmapped};
 pub use tables::{codes, flags, types::ParamType};
 pub use value::{FdList, Param, Texts};
 pub use view::{Event, HEADER_BYTES, Malformed};

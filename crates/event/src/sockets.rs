@@ -89,7 +89,7 @@ impl<'a> SockTuple<'a> {
 }
 
 /// The IPv4 address that an address stands for, if it does; IPv6's unspecified address stands for IPv4's.
-fn unmapped(address: IpAddr) -> Option<IpAddr> {
+pub fn unmapped(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(_) => Some(address),
         IpAddr::V6(address) if address.is_unspecified() => Some(Ipv4Addr::UNSPECIFIED.into()),

@@ -48,7 +48,7 @@ impl<'e> Facts<'e> {
             | (FdList::Sips, Some(Ends::Pair(_, (ip, _)) | Ends::Listening(ip, _))) => {
                 let mut address = self.context.memory.scratch();
                 address.clear();
-                falco_state::write_ip(&mut address, ip);
+                falco_event::render::put_ip(ip, &mut *address);
                 text.push(&address);
             }
             (FdList::Cports, Some(Ends::Pair((_, port), _)))

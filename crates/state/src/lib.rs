@@ -42,7 +42,6 @@ mod wire;
 
 pub use counters::Counters;
 pub use fd::{Ends, FDS_MAX, Fd, FdKind, FdTable, Layer, Proto, Role, Tuple};
-pub use names::{write_end, write_ip};
 pub use net::{Interface, Interfaces};
 pub use procfs::LiveError;
 pub use purge::Limits;

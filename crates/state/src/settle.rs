@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use falco_event::unmapped;
 use hashbrown::HashSet;
 use rustc_hash::FxBuildHasher;
 
@@ -10,7 +11,6 @@ use crate::{
     events::{existing, normal_cgroups},
     names::write_tuple,
     path,
-    wire::mapped,
 };
 
 /// Ports that somebody listens on.
@@ -152,7 +152,7 @@ fn settle_tuple(tuple: &mut Tuple, listening: &Ports, interfaces: &Interfaces) {
         return;
     }
     if let Ends::Pair(from, to) = tuple.ends
-        && let (Some(a), Some(b)) = (mapped(from.0), mapped(to.0))
+        && let (Some(a), Some(b)) = (unmapped(from.0), unmapped(to.0))
     {
         tuple.v6 = false;
         tuple.ends = Ends::Pair((a, from.1), (b, to.1));

@@ -1,8 +1,6 @@
-//! What lies inside parameters: bits that state looks at, socket addresses.
+//! What lies inside parameters: bits that state looks at, results, texts.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use falco_event::Event;
+use falco_event::{Event, SockAddr, SockTuple};
 
 /// Bits of [`falco_event::flags::CLONE_FLAGS`], and those that only the state sets.
 pub(crate) mod clone {
@@ -48,116 +46,12 @@ pub(crate) fn text<'a>(event: &Event<'a>, index: usize) -> &'a [u8] {
     event.str(index).unwrap_or(b"<NA>")
 }
 
-/// One address of a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Address<'a> {
-    Inet(IpAddr, u16),
-    Unix(&'a [u8]),
-    Other(u8),
+/// A SOCKADDR parameter; `None` when it is absent or too short for its family.
+pub(crate) fn address<'a>(event: &Event<'a>, index: usize) -> Option<SockAddr<'a>> {
+    SockAddr::parse(event.param(index)?)
 }
 
-/// Both addresses of a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Addresses<'a> {
-    Inet((IpAddr, u16), (IpAddr, u16)),
-    Unix {
-        source: u64,
-        peer: u64,
-        path: &'a [u8],
-    },
-    Other,
-}
-
-/// Reads a SOCKADDR parameter; `None` when it is absent or too short for its family. Mapped IPv4 addresses stay IPv6.
-pub(crate) fn address<'a>(event: &Event<'a>, index: usize) -> Option<Address<'a>> {
-    let (family, rest) = event.param(index)?.split_first()?;
-    Some(match family {
-        1 => Address::Unix(c_string(rest)?),
-        2 => {
-            let (end, _) = inet(rest)?;
-            Address::Inet(end.0, end.1)
-        }
-        10 => {
-            let (end, _) = inet6(rest)?;
-            Address::Inet(end.0, end.1)
-        }
-        other => Address::Other(*other),
-    })
-}
-
-/// Reads a SOCKTUPLE parameter; `None` when it is absent or too short for its family. If both addresses are mapped IPv4, they become
-/// that; the unspecified address counts as mapped.
-pub(crate) fn addresses<'a>(event: &Event<'a>, index: usize) -> Option<Addresses<'a>> {
-    let (family, rest) = event.param(index)?.split_first()?;
-    Some(match family {
-        1 => {
-            let (source, rest) = rest.split_first_chunk()?;
-            let (peer, rest) = rest.split_first_chunk()?;
-            Addresses::Unix {
-                source: u64::from_le_bytes(*source),
-                peer: u64::from_le_bytes(*peer),
-                path: c_string(rest)?,
-            }
-        }
-        2 => {
-            let (from, rest) = inet(rest)?;
-            let (to, _) = inet(rest)?;
-            Addresses::Inet(from, to)
-        }
-        10 => {
-            let (from, rest) = inet6(rest)?;
-            let (to, _) = inet6(rest)?;
-            Addresses::Inet(from, to).unmapped()
-        }
-        _ => Addresses::Other,
-    })
-}
-
-impl Addresses<'_> {
-    fn unmapped(self) -> Self {
-        match self {
-            Addresses::Inet(from, to) => match (mapped(from.0), mapped(to.0)) {
-                (Some(a), Some(b)) => Addresses::Inet((a, from.1), (b, to.1)),
-                _ => self,
-            },
-            other => other,
-        }
-    }
-}
-
-/// The IPv4 address that an IPv6 one stands for. The unspecified address stands for that of IPv4.
-pub(crate) fn mapped(address: IpAddr) -> Option<IpAddr> {
-    match address {
-        IpAddr::V4(_) => Some(address),
-        IpAddr::V6(address) if address.is_unspecified() => Some(Ipv4Addr::UNSPECIFIED.into()),
-        IpAddr::V6(address) => address.to_ipv4_mapped().map(IpAddr::V4),
-    }
-}
-
-type End<'a> = ((IpAddr, u16), &'a [u8]);
-
-fn inet(bytes: &[u8]) -> Option<End<'_>> {
-    let (address, rest) = bytes.split_first_chunk::<4>()?;
-    let (port, rest) = rest.split_first_chunk()?;
-    Some((
-        (Ipv4Addr::from(*address).into(), u16::from_le_bytes(*port)),
-        rest,
-    ))
-}
-
-fn inet6(bytes: &[u8]) -> Option<End<'_>> {
-    let (address, rest) = bytes.split_first_chunk::<16>()?;
-    let (port, rest) = rest.split_first_chunk()?;
-    Some((
-        (Ipv6Addr::from(*address).into(), u16::from_le_bytes(*port)),
-        rest,
-    ))
-}
-
-/// A text that must be closed by a NUL at the end of the bytes.
-fn c_string(bytes: &[u8]) -> Option<&[u8]> {
-    if bytes.last() != Some(&0) {
-        return None;
-    }
-    bytes.split(|byte| *byte == 0).next()
+/// A SOCKTUPLE parameter, likewise.
+pub(crate) fn addresses<'a>(event: &Event<'a>, index: usize) -> Option<SockTuple<'a>> {
+    SockTuple::parse(event.param(index)?)
 }

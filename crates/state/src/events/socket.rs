@@ -2,13 +2,13 @@
 
 use std::{net::IpAddr, rc::Rc};
 
-use falco_event::{Event, codes};
+use falco_event::{Event, SockAddr, SockTuple, codes, render::put_end, unmapped};
 
 use crate::{
     Ends, Fd, FdKind, Proto, Role, State, Subject, Tuple,
     apply::succeeded,
-    names::{write_end, write_tuple, write_unix},
-    wire::{Address, Addresses, address, addresses, mapped, open, result},
+    names::{write_tuple, write_unix},
+    wire::{address, addresses, open, result},
 };
 
 mod constants {
@@ -69,15 +69,17 @@ impl State {
         let mut name = std::mem::take(&mut self.scratch.text);
         name.clear();
         match address {
-            Address::Inet(ip, port) => write_end(&mut name, (ip, port)),
-            Address::Unix(path) => name.extend_from_slice(path),
-            Address::Other(family) => name.extend_from_slice(format!("family {family}").as_bytes()),
+            SockAddr::Inet(ip, port) => put_end((ip, port), &mut name),
+            SockAddr::Unix(path) => name.extend_from_slice(path),
+            SockAddr::Other(family) => {
+                name.extend_from_slice(format!("family {family}").as_bytes());
+            }
         }
         if let Some(fd) = self.fd_of_mut(at) {
-            if let Address::Inet(ip, port) = address
+            if let SockAddr::Inet(ip, port) = address
                 && port > 0
             {
-                let ip = mapped(ip).unwrap_or(ip);
+                let ip = unmapped(ip).unwrap_or(ip);
                 fd.kind = FdKind::Inet(Tuple {
                     v6: ip.is_ipv6(),
                     proto: proto(fd),
@@ -102,7 +104,7 @@ impl State {
         }
     }
 
-    fn connect(&mut self, event: &Event<'_>, enter: Option<Address<'_>>, at: &mut Subject) {
+    fn connect(&mut self, event: &Event<'_>, enter: Option<SockAddr<'_>>, at: &mut Subject) {
         let mut name = std::mem::take(&mut self.scratch.text);
         name.clear();
         if let Some(fd) = self.fd_of_mut(at) {
@@ -112,7 +114,7 @@ impl State {
                 at.name_changed = connect_without_tuple(fd, enter, &mut name);
             } else {
                 match addresses(event, 1) {
-                    Some(Addresses::Inet(from, to)) => {
+                    Some(SockTuple::Inet(from, to)) => {
                         let to = trusted(to, address(event, 3), enter);
                         connect_inet(fd, from, to);
                         if let FdKind::Inet(tuple) = &fd.kind {
@@ -120,14 +122,14 @@ impl State {
                         }
                         at.name_changed = rename(fd, &name);
                     }
-                    Some(Addresses::Unix { source, peer, path }) => {
+                    Some(SockTuple::Unix { source, peer, path }) => {
                         let path = trusted_path(path, address(event, 3), enter);
                         if connect_unix(fd, source, peer) {
                             write_unix(&mut name, source, peer, path);
                             at.name_changed = rename(fd, &name);
                         }
                     }
-                    Some(Addresses::Other) | None => {}
+                    Some(SockTuple::Other(_)) | None => {}
                 }
             }
         }
@@ -145,7 +147,7 @@ impl State {
         let mut name = std::mem::take(&mut self.scratch.text);
         name.clear();
         let kind = match addresses(event, 1) {
-            Some(Addresses::Inet(from, to)) => {
+            Some(SockTuple::Inet(from, to)) => {
                 let tuple = Tuple {
                     v6: from.0.is_ipv6(),
                     proto: Proto::Tcp,
@@ -155,7 +157,7 @@ impl State {
                 write_tuple(&mut name, &tuple);
                 Some(FdKind::Inet(tuple))
             }
-            Some(Addresses::Unix { source, peer, path }) => {
+            Some(SockTuple::Unix { source, peer, path }) => {
                 write_unix(&mut name, source, peer, path);
                 Some(FdKind::Unix {
                     source,
@@ -163,7 +165,7 @@ impl State {
                     role: Role::Server,
                 })
             }
-            Some(Addresses::Other) | None => None,
+            Some(SockTuple::Other(_)) | None => None,
         };
         if let Some(kind) = kind {
             let flags = event
@@ -238,10 +240,10 @@ type End = (IpAddr, u16);
 
 /// Where a connection really goes. If what the kernel reports is what the program's memory says after the call, it may stem from there;
 /// then what the call was entered with is believed.
-fn trusted(to: End, exit: Option<Address<'_>>, enter: Option<Address<'_>>) -> End {
+fn trusted(to: End, exit: Option<SockAddr<'_>>, enter: Option<SockAddr<'_>>) -> End {
     let end = |address| match address {
-        Some(Address::Inet(ip, port)) if to.0.is_ipv4() => mapped(ip).map(|ip| (ip, port)),
-        Some(Address::Inet(ip, port)) => Some((ip, port)),
+        Some(SockAddr::Inet(ip, port)) if to.0.is_ipv4() => unmapped(ip).map(|ip| (ip, port)),
+        Some(SockAddr::Inet(ip, port)) => Some((ip, port)),
         _ => None,
     };
     match (end(exit), end(enter)) {
@@ -253,11 +255,11 @@ fn trusted(to: End, exit: Option<Address<'_>>, enter: Option<Address<'_>>) -> En
 /// The same for unix sockets.
 fn trusted_path<'a>(
     path: &'a [u8],
-    exit: Option<Address<'_>>,
-    enter: Option<Address<'a>>,
+    exit: Option<SockAddr<'_>>,
+    enter: Option<SockAddr<'a>>,
 ) -> &'a [u8] {
     match (exit, enter) {
-        (Some(Address::Unix(exit)), Some(Address::Unix(enter))) if exit == path => enter,
+        (Some(SockAddr::Unix(exit)), Some(SockAddr::Unix(enter))) if exit == path => enter,
         _ => path,
     }
 }
@@ -302,10 +304,10 @@ fn connect_unix(fd: &mut Fd, new_source: u64, new_peer: u64) -> bool {
 }
 
 /// The name of an internet socket stays as it was: half of it is not known. Whether the name changed.
-fn connect_without_tuple(fd: &mut Fd, enter: Option<Address<'_>>, name: &mut Vec<u8>) -> bool {
+fn connect_without_tuple(fd: &mut Fd, enter: Option<SockAddr<'_>>, name: &mut Vec<u8>) -> bool {
     match enter {
-        Some(Address::Inet(ip, port)) => {
-            let ip = mapped(ip).unwrap_or(ip);
+        Some(SockAddr::Inet(ip, port)) => {
+            let ip = unmapped(ip).unwrap_or(ip);
             let from = match &fd.kind {
                 FdKind::Inet(Tuple {
                     ends: Ends::Pair(from, _),
@@ -322,11 +324,11 @@ fn connect_without_tuple(fd: &mut Fd, enter: Option<Address<'_>>, name: &mut Vec
             });
             false
         }
-        Some(Address::Unix(path)) => {
+        Some(SockAddr::Unix(path)) => {
             name.extend_from_slice(path);
             rename(fd, name)
         }
-        Some(Address::Other(_)) | None => false,
+        Some(SockAddr::Other(_)) | None => false,
     }
 }
 

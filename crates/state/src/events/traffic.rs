@@ -1,6 +1,6 @@
 //! What is sent and received. Sockets without a connection show their addresses only here.
 
-use falco_event::{Event, codes};
+use falco_event::{Event, SockTuple, codes};
 
 use crate::{
     Ends, Fd, FdKind, Proto, Role, State, Subject, Tuple,
@@ -8,7 +8,7 @@ use crate::{
     events::socket::{proto, rename, role, socket_kind},
     names::{write_tuple, write_unix},
     net::Interfaces,
-    wire::{Addresses, addresses},
+    wire::addresses,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,19 +119,19 @@ enum News<'a> {
 /// elsewhere would be judged by it.
 fn news<'a>(
     fd: &Fd,
-    addresses: Addresses<'a>,
+    addresses: SockTuple<'a>,
     way: Way,
     interfaces: &Interfaces,
 ) -> Option<News<'a>> {
     match addresses {
-        Addresses::Inet(from, to) => inet_news(fd, from, to, way, interfaces).map(News::Inet),
-        Addresses::Unix { source, peer, path } => match fd.kind {
+        SockTuple::Inet(from, to) => inet_news(fd, from, to, way, interfaces).map(News::Inet),
+        SockTuple::Unix { source, peer, path } => match fd.kind {
             FdKind::Unix {
                 source: s, peer: p, ..
             } if (s, p) == (source, peer) && !fd.name.is_empty() && fd.name.ends_with(path) => None,
             _ => Some(News::Unix { source, peer, path }),
         },
-        Addresses::Other => None,
+        SockTuple::Other(_) => None,
     }
 }
 
