@@ -49,7 +49,8 @@ fn main() {
     ] {
         let falco = cost(|| {
             let mut falco = Command::new(env!("CARGO_BIN_EXE_falco"));
-            falco.args(["-e", capture, "-r", rules]);
+            let file = format!("engine.replay.capture_file={capture}");
+            falco.args(["-o", "engine.kind=replay", "-o", &file, "-r", rules]);
             falco
         });
         println!(

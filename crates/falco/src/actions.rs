@@ -1,97 +1,142 @@
-//! What the program can do: watch or replay, and look at rules, fields and itself.
+//! What the program can do besides watching: show rules, fields, events and itself. The order is upstream's: of several actions the
+//! earliest is done.
 
 use std::{
     fmt::Write as _,
     fs,
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
 };
 
 use anyhow::{Context as _, bail};
 use falco_fields::Catalogue;
-use falco_rules::{ENGINE_VERSION, Loader};
-use falco_sources::{Source, SourceError};
+use falco_rules::{Loader, schema};
 use serde_json::{Value, json};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::{
-    cli::{Action, Describe, HELP, Options},
+    Failure,
+    cli::{self, Action, Options, Show},
     config::{self, Config, Engine as Driver},
-    engine::Engine,
-    list, live, log, outputs, rules,
+    list,
+    log::{self, Level},
+    plugins, rules, run, support, syscalls,
 };
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    if options.action == Action::Help {
-        return say(HELP);
-    }
-    let config = config::load(options)?;
-    log::configure(config.log_stderr, config.log_level, config.time_iso);
-    for warning in options.warnings.iter().chain(&config.warnings) {
-        log::warning(warning);
+    for words in &options.deprecated {
+        log::error(words);
     }
     match &options.action {
-        Action::Help => say(HELP),
-        Action::Version => say(&version(config.json)),
+        Action::Help => return say(&cli::help()),
+        Action::Generate(what) => {
+            let text = cli::generate(what);
+            return say(&text.with_context(|| {
+                format!("--generate does not know '{what}', but man, bash, zsh and fish")
+            })?);
+        }
+        // Without a newline at the end, as upstream.
+        Action::ConfigSchema => {
+            return say(&format!("{:#}", schema::to_json(&config::schema::CONFIG)));
+        }
+        Action::RuleSchema => return say(&format!("{:#}", schema::to_json(&schema::RULES))),
+        Action::IgnoredCalls => {
+            return say(&format!(
+                "Ignored syscall(s):\n- {}\n\n",
+                syscalls::IGNORED.join("\n- ")
+            ));
+        }
+        Action::ListEvents => return say(&list::events(options.format)),
+        _ => {}
+    }
+    let config = configure(options)?;
+    match &options.action {
+        Action::Version => return say(&support::version(config.json)),
         Action::PageSize => {
             log::info(&format!(
                 "Your system page size is: {} bytes",
                 rustix::param::page_size()
             ));
-            Ok(())
+            return Ok(());
         }
-        Action::ListFields { source, names_only } => say(&list::fields(
+        Action::PluginInfo(name) => return say(&plugins::info(&config, name)?),
+        Action::ListPlugins => return say(&plugins::list(&config)?),
+        _ => {}
+    }
+    plugins::load(&config)?;
+    if let Action::ListFields { source, names_only } = &options.action {
+        return say(&list::fields(
             source.as_deref(),
             *names_only,
             options.verbose,
             options.format,
-        )?),
-        Action::Validate(files) => validate(&config, options, files),
-        Action::DescribeRules(rule) => describe(&config, options, rule),
-        Action::Run => watch(&config, options),
+        )?);
+    }
+    run::select_sources(&config, options)?;
+    match &options.action {
+        Action::Validate { files, show } => validate(&config, files, show.as_ref()),
+        Action::Describe(show) => describe(&config, options, show),
+        Action::Support => {
+            let texts = rules::texts(&config, options)?;
+            rules::load(&config, &texts.files)?;
+            say(&support::support(&config, options, &texts.files))
+        }
+        _ => run::watch(config, options),
     }
 }
 
+/// Reads the configuration and says so in the first lines of the log.
+pub(crate) fn configure(options: &Options) -> anyhow::Result<Config> {
+    let config = config::load(options)?;
+    log::configure(&config);
+    log::info(&format!(
+        "Falco version: {} ({})",
+        support::VERSION,
+        std::env::consts::ARCH
+    ));
+    log::line(Level::Debug, &format!("CLI args: {}", options.command_line));
+    if config.files.is_empty() {
+        log::info("No configuration file: the built-in configuration and rules are used.");
+    } else {
+        log::info("Falco initialized with configuration files:");
+        let mut files: Vec<_> = config.files.iter().collect();
+        files.sort();
+        for (file, verdict) in files {
+            let level = if verdict == "ok" {
+                Level::Info
+            } else {
+                Level::Warning
+            };
+            log::line(
+                level,
+                &format!("   {} | schema validation: {verdict}", file.display()),
+            );
+        }
+    }
+    for warning in &config.warnings {
+        log::warning(warning);
+    }
+    if options.print.is_some() {
+        log::warning(
+            "The -p/--print option is deprecated and will be removed. Use -o append_output=... instead.",
+        );
+    }
+    if let (Driver::Probe { .. }, Ok(system)) =
+        (&config.engine, fs::read_to_string("/proc/version"))
+    {
+        log::info(&format!("System info: {}", system.trim_end()));
+    }
+    Ok(config)
+}
+
 /// Prints something that was asked for.
-fn say(text: &str) -> anyhow::Result<()> {
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .context("writing to standard output")
 }
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The interfaces that we are compatible with.
-const PLUGIN_API: &str = "3.12.0";
-const DRIVER_API: &str = "10.1.0";
-const DRIVER_SCHEMA: &str = "4.5.1";
-
-fn version(as_json: bool) -> String {
-    if as_json {
-        let object = json!({
-            "falco_version": VERSION,
-            "libs_version": VERSION,
-            "plugin_api_version": PLUGIN_API,
-            "driver_api_version": DRIVER_API,
-            "driver_schema_version": DRIVER_SCHEMA,
-            "default_driver_version": VERSION,
-            "engine_version": ENGINE_VERSION.1.to_string(),
-            "engine_version_semver": ENGINE_VERSION.to_string(),
-        });
-        return format!("{object}\n");
-    }
-    format!(
-        "Falco version: {VERSION}\nLibs version:  {VERSION}\nPlugin API:    {PLUGIN_API}\nEngine:        {ENGINE_VERSION}\n\
-         Driver:\n  API version:    {DRIVER_API}\n  Schema version: {DRIVER_SCHEMA}\n  Default driver: {VERSION}\n"
-    )
-}
-
-fn catalogue(config: &Config) -> Catalogue {
+pub(crate) fn catalogue(config: &Config) -> Catalogue {
     let mut catalogue = Catalogue::new();
     for (key, value) in &config.static_fields {
         catalogue.define(key, value);
@@ -103,14 +148,20 @@ fn catalogue(config: &Config) -> Catalogue {
 }
 
 /// `-V`: every file is looked at, whatever the ones before brought.
-fn validate(config: &Config, options: &Options, files: &[PathBuf]) -> anyhow::Result<()> {
+fn validate(config: &Config, files: &[PathBuf], show: Option<&Show>) -> anyhow::Result<()> {
     let mut catalogue = catalogue(config);
     let mut loader = rules::loader(config, &catalogue);
     log::info("Validating rules file(s):");
     let mut results = Vec::new();
     for file in files {
         log::info(&format!("   {}", file.display()));
-        let (name, text) = rules::read(file)?;
+        let (name, text) = rules::read(file).map_err(|error| {
+            if file.is_dir() {
+                Failure::Runtime(format!("{}: Is a directory", file.display())).into()
+            } else {
+                error
+            }
+        })?;
         results.push(loader.load(&name, &text, &mut catalogue));
     }
     loader.check_plugins().map_err(anyhow::Error::msg)?;
@@ -128,195 +179,65 @@ fn validate(config: &Config, options: &Options, files: &[PathBuf]) -> anyhow::Re
         }
     }
     let colour = io::stderr().is_terminal();
-    let valid = results.iter().all(falco_rules::LoadResult::successful);
-    let wanted = options.describe.as_ref().filter(|_| valid);
+    let good = results.iter().all(falco_rules::LoadResult::successful);
     if config.json {
         let results: Vec<_> = results
             .iter()
             .map(falco_rules::LoadResult::to_json)
             .collect();
-        let mut report = json!({ "falco_load_results": results });
-        if let Some(rule) = wanted {
-            report["falco_describe_results"] = description(&loader, rule)?;
+        let mut object = json!({ "falco_load_results": results });
+        if let Some(show) = show.filter(|_| good) {
+            object["falco_describe_results"] = described(&loader, show)?;
         }
-        say(&format!("{report}\n"))?;
+        say(&format!("{object}\n"))?;
     } else {
         say(&summary)?;
-        if let Some(rule) = wanted {
-            say(&format!("\n{}", table(&loader, rule)))?;
-        }
     }
-    let mut pictures = String::new();
-    for result in results.iter().filter(|result| !result.successful()) {
-        pictures.push_str(&result.render_terminal(colour));
+    if good {
+        return match show {
+            Some(show) if !config.json => say(&format!("\n{}", table(&loader, show)?)),
+            _ => Ok(()),
+        };
     }
-    if pictures.is_empty() {
-        return Ok(());
-    }
+    let failed = results.iter().filter(|result| !result.successful());
+    let pictures: String = failed
+        .map(|result| result.render_terminal(colour))
+        .collect();
     bail!("{}\n{pictures}", summary.trim_end())
 }
 
 /// `-L` and `-l`.
-fn describe(config: &Config, options: &Options, rule: &Describe) -> anyhow::Result<()> {
-    let mut catalogue = catalogue(config);
-    let loader = load(config, options, &mut catalogue)?;
-    if let Describe::Rule(name) = rule
-        && !loader.rules().any(|(known, _)| known == name)
-    {
-        log::error(&format!(
-            "Runtime error: Rule \"{name}\" is not loaded. Exiting."
-        ));
-        bail!("no rule is called \"{name}\"");
-    }
+fn describe(config: &Config, options: &Options, show: &Show) -> anyhow::Result<()> {
+    let (loader, _) = rules::load(config, &rules::texts(config, options)?.files)?;
     if config.json {
-        return say(&format!("{}\n", description(&loader, rule)?));
-    }
-    say(&table(&loader, rule))
-}
-
-/// The rules, or one of them, for programs.
-fn description(loader: &Loader, rule: &Describe) -> anyhow::Result<Value> {
-    let described = match rule {
-        Describe::Rule(name) => loader.describe_rule(name),
-        Describe::All => loader.describe(),
-    };
-    described.context("no rules are loaded")
-}
-
-/// The rules, or one of them, for people.
-fn table(loader: &Loader, rule: &Describe) -> String {
-    list::rules((loader.rules()).filter(|(name, _)| match rule {
-        Describe::All => true,
-        Describe::Rule(wanted) => wanted == name,
-    }))
-}
-
-fn load(config: &Config, options: &Options, catalogue: &mut Catalogue) -> anyhow::Result<Loader> {
-    let texts = rules::texts(config, options)?;
-    let mut loader = rules::loader(config, catalogue);
-    rules::load(&texts, &mut loader, catalogue)?;
-    Ok(loader)
-}
-
-/// The main job.
-fn watch(config: &Config, options: &Options) -> anyhow::Result<()> {
-    greet(config);
-    check_sources(options)?;
-    let mut catalogue = catalogue(config);
-    let mut rules = load(config, options, &mut catalogue)?.finish();
-    rules::select(&mut rules, &config.selections);
-    let channels = outputs::channels(config)?;
-    if options.dry_run {
-        return Ok(());
-    }
-    let stop = stop_on_signals()?;
-    if let Some(path) = &options.pidfile {
-        fs::write(path, std::process::id().to_string()).with_context(|| {
-            format!(
-                "Could not write pid to pidfile {}. Exiting.",
-                path.display()
-            )
-        })?;
-    }
-    let (mut source, state) = match &config.engine {
-        Driver::Replay(file) => {
-            log::info(&format!(
-                "Replaying events from the capture file: {}",
-                file.display()
-            ));
-            Source::replay(file).map_err(whole)?
-        }
-        Driver::Idle => Source::idle(),
-        Driver::Probe { .. } => live::open(config, &rules).map_err(|error| explain(&error))?,
-    };
-    let mut engine = Engine::new(config, options, catalogue, rules, channels)?;
-    let started = Instant::now();
-    let outcome = engine.run(&mut source, state, &stop);
-    if options.verbose {
-        let (seconds, events) = (started.elapsed().as_secs_f64(), engine.events());
-        let of = match source {
-            Source::Replay(_) => "",
-            _ => "(syscall) ",
-        };
-        log::error(&format!(
-            "{of}Elapsed time: {seconds:.3}, Captured Events: {events}, {:.2} eps",
-            events as f64 / seconds
-        ));
-    }
-    let drops = live::report(&source, options.verbose);
-    say(&engine.finish())?;
-    if !drops.is_empty() {
-        log::error(drops.trim_end());
-    }
-    outcome
-}
-
-/// The first lines of the log.
-fn greet(config: &Config) {
-    log::info(&format!(
-        "Falco version: {VERSION} ({})",
-        std::env::consts::ARCH
-    ));
-    if config.files.is_empty() {
-        log::info("No configuration file: the built-in configuration and rules are used.");
+        say(&format!("{}\n", described(&loader, show)?))
     } else {
-        log::info("Falco initialized with configuration files:");
-        for file in &config.files {
-            log::info(&format!("   {} | schema validation: none", file.display()));
+        say(&table(&loader, show)?)
+    }
+}
+
+fn described(loader: &Loader, show: &Show) -> anyhow::Result<Value> {
+    match show {
+        Show::All => loader.describe().context("no rules are loaded"),
+        Show::One(name) => Ok(loader
+            .describe_rule(name)
+            .with_context(|| not_loaded(name))?),
+    }
+}
+
+fn table(loader: &Loader, show: &Show) -> anyhow::Result<String> {
+    match show {
+        Show::All => Ok(list::rules(loader.rules())),
+        Show::One(name) => {
+            let rules: Vec<_> = loader.rules().filter(|(known, _)| known == name).collect();
+            if rules.is_empty() {
+                bail!(not_loaded(name));
+            }
+            Ok(list::rules(rules.into_iter()))
         }
     }
-    if let (Driver::Probe { .. }, Ok(system)) =
-        (&config.engine, fs::read_to_string("/proc/version"))
-    {
-        log::info(&format!("System info: {}", system.trim_end()));
-    }
 }
 
-/// There is one source yet.
-fn check_sources(options: &Options) -> anyhow::Result<()> {
-    if !options.enable_sources.is_empty() && !options.disable_sources.is_empty() {
-        bail!("You can not mix --enable-source and --disable-source");
-    }
-    let known = |name: &&String| name.as_str() != "syscall";
-    if let Some(name) = options.enable_sources.iter().find(known) {
-        bail!("Attempted enabling an unknown event source: {name}");
-    }
-    if let Some(name) = options.disable_sources.iter().find(known) {
-        bail!("Attempted disabling an unknown event source: {name}");
-    }
-    if !options.disable_sources.is_empty() {
-        bail!("Must enable at least one event source");
-    }
-    Ok(())
-}
-
-/// A flag that SIGINT and SIGTERM set.
-fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // The second one ends the program at once, should the first be without effect.
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
-            .context("handling signals")?;
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("handling signals")?;
-    }
-    Ok(stop)
-}
-
-/// These errors say their causes themselves.
-#[allow(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
-pub(crate) fn whole(error: SourceError) -> anyhow::Error {
-    anyhow::Error::msg(error.to_string())
-}
-
-/// Adds to why we cannot watch what can be done without watching.
-fn explain(error: &SourceError) -> anyhow::Error {
-    anyhow::Error::msg(format!(
-        "{error}\n  without it: replay a capture file, which needs no privileges:\n    \
-         falco -o engine.kind=replay -o engine.replay.capture_file=FILE.scap"
-    ))
-}
-
-/// Whether it is time to stop.
-pub(crate) fn is_set(stop: &AtomicBool) -> bool {
-    stop.load(Ordering::Relaxed)
+fn not_loaded(name: &str) -> Failure {
+    Failure::Runtime(format!("Rule \"{name}\" is not loaded"))
 }

@@ -1,18 +1,21 @@
-//! The command line: upstream's options with upstream's errors, and those of earlier versions that scripts still pass.
+//! The command line: upstream's options with upstream's errors.
+
+mod manual;
+pub(crate) mod options;
 
 use std::{ffi::OsString, path::PathBuf};
 
 use anyhow::{anyhow, bail};
-use lexopt::{Arg, Parser, ValueExt as _};
+use lexopt::{Arg, Parser};
 
 use crate::list::Format;
+
+pub(crate) use manual::{generate, help};
 
 /// What the command line says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) action: Action,
-    /// `-L`, or `-l` and a rule; with `-V` what was checked is shown too.
-    pub(crate) describe: Option<Describe>,
     pub(crate) config: Option<PathBuf>,
     /// `-o key=value`, in order.
     pub(crate) set: Vec<String>,
@@ -30,8 +33,10 @@ pub(crate) struct Options {
     pub(crate) pidfile: Option<PathBuf>,
     pub(crate) enable_sources: Vec<String>,
     pub(crate) disable_sources: Vec<String>,
-    /// Words about options that mean nothing any more.
-    pub(crate) warnings: Vec<String>,
+    /// Words about options that should not be used any more.
+    pub(crate) deprecated: Vec<String>,
+    /// All words, with blanks between them.
+    pub(crate) command_line: String,
 }
 
 /// What to do.
@@ -41,159 +46,197 @@ pub(crate) enum Action {
     #[default]
     Run,
     Help,
+    Generate(String),
+    ConfigSchema,
+    RuleSchema,
+    IgnoredCalls,
+    ListEvents,
     Version,
     PageSize,
+    PluginInfo(String),
+    ListPlugins,
     /// List the fields of all sources or of one, names only if so asked.
     ListFields {
         source: Option<String>,
         names_only: bool,
     },
-    /// Check rules files.
-    Validate(Vec<PathBuf>),
-    /// Show the rules, or one of them.
-    DescribeRules(Describe),
+    /// Check rules files; then show the rules, if they are all good and it was asked for.
+    Validate {
+        files: Vec<PathBuf>,
+        show: Option<Show>,
+    },
+    Describe(Show),
+    Support,
 }
 
 /// Which rules to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Describe {
+pub(crate) enum Show {
     All,
-    Rule(String),
+    One(String),
 }
 
-pub(crate) const HELP: &str = "\
-Falco - Cloud Native Runtime Security
-Usage:
-  falco [OPTION...]
+/// The actions that were asked for. Of several the earliest here is done, as upstream has it.
+#[derive(Debug, Default)]
+struct Asked {
+    help: bool,
+    generate: Option<String>,
+    config_schema: bool,
+    rule_schema: bool,
+    ignored: bool,
+    events: bool,
+    version: bool,
+    page_size: bool,
+    plugin_info: Option<String>,
+    plugins: bool,
+    fields: bool,
+    fields_of: Option<String>,
+    names_only: bool,
+    validate: Vec<PathBuf>,
+    show: Option<Show>,
+    support: bool,
+    format: Option<Format>,
+    markdown: bool,
+}
 
-Running
-  -c FILE               Configuration. Default: /etc/falco/falco.yaml if it is
-                        there, else the one that is built in.
-  -r FILE|DIR           Rules, instead of those configured. May be repeated.
-  -o, --option KEY=VAL  Set a key of the configuration: json_output=true,
-                        engine.kind=replay, plugins[0].name=x, list[]=y.
-  -e FILE               Replay a capture; the same as -o engine.kind=replay
-                        -o engine.replay.capture_file=FILE.
-  -M SECONDS            Stop after so many seconds of events.
-  -U, --unbuffered      Write every alert at once.
-  -p, --print FORMAT    Add a format to the output of every rule.
-  -P, --pidfile FILE    Write the process id to a file.
-      --enable-source SOURCE, --disable-source SOURCE
-                        Which event sources to open.
-      --dry-run         Do everything but watch.
-  -v                    Say more.
-
-Looking
-  -V, --validate FILE   Check a rules file. May be repeated.
-  -L                    Show all rules.
-  -l RULE               Show one rule.
-      --list[=SOURCE]   List the fields that rules can use.
-  -N                    With --list: names only.
-      --format FORMAT   The form of lists: text, markdown or json.
-      --page-size       Show the size of a page of memory.
-      --version         Show versions.
-  -h, --help            Show this.
-";
+impl Asked {
+    fn action(self) -> Action {
+        let names_only = self.names_only;
+        let simple = [
+            (self.help, Action::Help),
+            (self.config_schema, Action::ConfigSchema),
+            (self.rule_schema, Action::RuleSchema),
+            (self.ignored, Action::IgnoredCalls),
+            (self.events, Action::ListEvents),
+            (self.version, Action::Version),
+            (self.page_size, Action::PageSize),
+        ];
+        if let Some(what) = self.generate {
+            Action::Generate(what)
+        } else if let Some((_, action)) = simple.into_iter().find(|(asked, _)| *asked) {
+            action
+        } else if let Some(name) = self.plugin_info {
+            Action::PluginInfo(name)
+        } else if self.plugins {
+            Action::ListPlugins
+        } else if self.fields {
+            Action::ListFields {
+                source: self.fields_of,
+                names_only,
+            }
+        } else if !self.validate.is_empty() {
+            Action::Validate {
+                files: self.validate,
+                show: self.show,
+            }
+        } else if let Some(show) = self.show {
+            Action::Describe(show)
+        } else if self.support {
+            Action::Support
+        } else {
+            Action::Run
+        }
+    }
+}
 
 /// Reads the command line; the first word is the program's name.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Options> {
-    let mut options = Options::default();
+    let args: Vec<OsString> = args.into_iter().collect();
+    let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+    let mut options = Options {
+        command_line: words.join(" "),
+        ..Options::default()
+    };
+    let mut asked = Asked::default();
     let mut parser = Parser::from_iter(args);
-    let (mut validate, mut describe, mut list, mut names_only) = (Vec::new(), None, None, false);
-    let (mut action, mut format, mut markdown) = (None, None, false);
     while let Some(arg) = parser.next().map_err(upstream_error)? {
-        match arg {
-            Arg::Short('h') | Arg::Long("help") => action = Some(Action::Help),
-            Arg::Long("version") => action = action.or(Some(Action::Version)),
-            Arg::Long("page-size") => action = action.or(Some(Action::PageSize)),
-            Arg::Short('c') => options.config = Some(path(&mut parser, "c")?),
-            Arg::Short('r') => options.rules.push(path(&mut parser, "r")?),
-            Arg::Short('o') | Arg::Long("option") => options.set.push(text(&mut parser, "o")?),
-            Arg::Short('e') => {
-                let file = text(&mut parser, "e")?;
-                options.set.push("engine.kind=replay".into());
-                options
-                    .set
-                    .push(format!("engine.replay.capture_file={file}"));
-            }
-            Arg::Short('M') => options.seconds = number(&mut parser, "M")?,
-            Arg::Short('U') | Arg::Long("unbuffered") => options.unbuffered = true,
-            Arg::Short('v') => options.verbose = true,
-            Arg::Short('p') | Arg::Long("print") => {
-                options.print = Some(text(&mut parser, "p")?);
-                options.warnings.push(
-                    "The -p/--print option is deprecated and will be removed. Use -o append_output=... instead.".into(),
-                );
-            }
-            Arg::Short('P') | Arg::Long("pidfile") => {
-                options.pidfile = Some(path(&mut parser, "P")?);
-            }
-            Arg::Long("enable-source") => options
-                .enable_sources
-                .push(text(&mut parser, "enable-source")?),
-            Arg::Long("disable-source") => options
-                .disable_sources
-                .push(text(&mut parser, "disable-source")?),
-            Arg::Long("dry-run") => options.dry_run = true,
-            Arg::Short('V') | Arg::Long("validate") => validate.push(path(&mut parser, "V")?),
-            Arg::Short('L') => describe = describe.or(Some(Describe::All)),
-            Arg::Short('l') => describe = Some(Describe::Rule(text(&mut parser, "l")?)),
-            Arg::Long("list") => {
-                list = Some(
-                    parser
-                        .optional_value()
-                        .map(|value| value.to_string_lossy().into_owned()),
-                );
-            }
-            Arg::Short('N') => names_only = true,
-            Arg::Long("format") => format = Some(list_format(&text(&mut parser, "format")?)?),
-            Arg::Long("markdown") => {
-                markdown = true;
-                let successor = "--markdown is deprecated, use --format markdown instead.";
-                options.warnings.push(successor.into());
-            }
-            Arg::Short(letter @ ('A' | 'b' | 'd')) => {
-                options.warnings.push(successor(letter).into());
-            }
-            Arg::Short(letter @ ('k' | 'K' | 'D' | 't' | 'T' | 'S')) => {
-                let _ = text(&mut parser, &letter.to_string())?;
-                options.warnings.push(successor(letter).into());
-            }
-            Arg::Value(_) => {}
-            Arg::Short(letter) => bail!("Option ‘{letter}’ does not exist"),
-            Arg::Long(name) => bail!("Option ‘{name}’ does not exist"),
-        }
+        take(&arg.into(), &mut parser, &mut options, &mut asked)?;
     }
-    options.format = match (format, markdown) {
+    if let Some(path) = options.config.as_ref().filter(|path| !path.exists()) {
+        bail!("Could not find configuration file at {}", path.display());
+    }
+    options.format = match (asked.format, asked.markdown) {
         (Some(_), true) => bail!("Cannot specify both --markdown and --format options together"),
         (None, true) => Format::Markdown,
         (format, false) => format.unwrap_or_default(),
     };
-    options.describe.clone_from(&describe);
-    options.action = if let Some(action) = action {
-        action
-    } else if let Some(source) = list {
-        Action::ListFields { source, names_only }
-    } else if !validate.is_empty() {
-        Action::Validate(validate)
-    } else {
-        describe.map_or(Action::Run, Action::DescribeRules)
-    };
+    options.action = asked.action();
     Ok(options)
 }
 
-/// What replaced an option of earlier versions.
-fn successor(letter: char) -> &'static str {
-    match letter {
-        'A' => "The -A option is gone: use -o base_syscalls.all=true.",
-        'b' => "The -b option is gone: use -o buffer_format_base64=true.",
-        'd' => "The -d option is gone: let the service manager run falco in the background.",
-        'D' => "The -D option is gone: use -o rules[].disable.rule=NAME.",
-        'S' => "The -S option is gone: use -o falco_libs.snaplen=BYTES.",
-        't' => "The -t option is gone: use -o rules[].enable.tag=TAG.",
-        'T' => "The -T option is gone: use -o rules[].disable.tag=TAG.",
-        _ => "The options for the Kubernetes API are gone; they are ignored.",
+/// An option without its dashes.
+enum Name {
+    Short(char),
+    Long(String),
+    Word,
+}
+
+impl From<Arg<'_>> for Name {
+    fn from(arg: Arg<'_>) -> Name {
+        match arg {
+            Arg::Short(letter) => Name::Short(letter),
+            Arg::Long(name) => Name::Long(name.to_owned()),
+            Arg::Value(_) => Name::Word,
+        }
     }
+}
+
+fn take(
+    arg: &Name,
+    parser: &mut Parser,
+    options: &mut Options,
+    asked: &mut Asked,
+) -> anyhow::Result<()> {
+    let mut letter = [0; 4];
+    let name = match arg {
+        Name::Short(short) => &*short.encode_utf8(&mut letter),
+        // Names of one letter are names all the same.
+        Name::Long(long) if long.chars().count() > 1 => long.as_str(),
+        Name::Long(long) => bail!(options::unknown(long)),
+        Name::Word => return Ok(()),
+    };
+    match name {
+        "h" | "help" => asked.help = true,
+        "c" => options.config = Some(path(parser, "c")?),
+        "config-schema" => asked.config_schema = true,
+        "rule-schema" => asked.rule_schema = true,
+        "disable-source" => options.disable_sources.push(text(parser, name)?),
+        "dry-run" => options.dry_run = true,
+        "enable-source" => options.enable_sources.push(text(parser, name)?),
+        "i" => asked.ignored = true,
+        "L" => asked.show = asked.show.take().or(Some(Show::All)),
+        "l" => asked.show = Some(Show::One(text(parser, "l")?)),
+        "list" => {
+            let value = parser.optional_value();
+            asked.fields = true;
+            asked.fields_of = value.map(|value| value.to_string_lossy().into_owned());
+        }
+        "list-events" => asked.events = true,
+        "list-plugins" => asked.plugins = true,
+        "M" => options.seconds = number(parser, "M")?,
+        "markdown" => {
+            asked.markdown = true;
+            options
+                .deprecated
+                .push("WARNING: --markdown is deprecated, use --format markdown instead.".into());
+        }
+        "format" => asked.format = Some(list_format(&text(parser, name)?)?),
+        "N" => asked.names_only = true,
+        "o" | "option" => options.set.push(text(parser, "o")?),
+        "plugin-info" => asked.plugin_info = Some(text(parser, name)?),
+        "p" | "print" => options.print = Some(text(parser, "p")?),
+        "P" | "pidfile" => options.pidfile = Some(path(parser, "P")?),
+        "r" => options.rules.push(path(parser, "r")?),
+        "support" => asked.support = true,
+        "U" | "unbuffered" => options.unbuffered = true,
+        "V" | "validate" => asked.validate.push(path(parser, "V")?),
+        "v" => options.verbose = true,
+        "version" => asked.version = true,
+        "page-size" => asked.page_size = true,
+        "generate" => asked.generate = Some(text(parser, name)?),
+        _ => bail!(options::unknown(name)),
+    }
+    Ok(())
 }
 
 fn list_format(name: &str) -> anyhow::Result<Format> {
@@ -217,13 +260,13 @@ fn path(parser: &mut Parser, option: &str) -> anyhow::Result<PathBuf> {
         .map_err(|_| anyhow!("Option ‘{option}’ is missing an argument"))
 }
 
+/// A number of seconds; upstream takes those below 0 as none.
 fn number(parser: &mut Parser, option: &str) -> anyhow::Result<u64> {
-    let value = parser
-        .value()
-        .map_err(|_| anyhow!("Option ‘{option}’ is missing an argument"))?;
-    value
+    let value = text(parser, option)?;
+    let number: i64 = value
         .parse()
-        .map_err(|_| anyhow!("Argument ‘{}’ failed to parse", value.to_string_lossy()))
+        .map_err(|_| anyhow!("Argument ‘{value}’ failed to parse"))?;
+    Ok(number.max(0) as u64)
 }
 
 fn upstream_error(error: lexopt::Error) -> anyhow::Error {
@@ -251,7 +294,7 @@ mod tests {
     fn options_in_all_spellings() {
         let options = parsed(&[
             "-c",
-            "a.yaml",
+            "/dev/null",
             "-ob=c",
             "--option=d=e",
             "-r",
@@ -261,15 +304,42 @@ mod tests {
             "word",
         ])
         .unwrap();
-        assert_eq!(options.config, Some("a.yaml".into()));
+        assert_eq!(options.config, Some("/dev/null".into()));
         assert_eq!(options.set, ["b=c", "d=e"]);
         assert_eq!(options.rules, [PathBuf::from("x"), PathBuf::from("y")]);
         assert!(options.unbuffered && options.verbose && options.seconds == 5);
-        let replay = parsed(&["-e", "x.scap"]).unwrap();
         assert_eq!(
-            replay.set,
-            ["engine.kind=replay", "engine.replay.capture_file=x.scap"]
+            options.command_line,
+            "falco -c /dev/null -ob=c --option=d=e -r x -ry -UvM5 word"
         );
+    }
+
+    #[test]
+    fn every_option_of_the_table_is_known() {
+        for entry in options::OPTIONS {
+            let takes = matches!(entry.value, options::Value::Some(_));
+            let value = match entry.value {
+                options::Value::Some("num_seconds") => "1",
+                options::Value::Some("format") => "json",
+                _ => "/dev/null",
+            };
+            let short = entry.short.map(|letter| format!("-{letter}"));
+            for name in short
+                .into_iter()
+                .chain(entry.long.map(|name| format!("--{name}")))
+            {
+                let args = if takes {
+                    vec![name.as_str(), value]
+                } else {
+                    vec![name.as_str()]
+                };
+                assert!(parsed(&args).is_ok(), "{name}");
+                if takes {
+                    let error = parsed(&[&name]).unwrap_err();
+                    assert!(error.ends_with("is missing an argument"), "{name}: {error}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -280,7 +350,10 @@ mod tests {
         );
         assert_eq!(
             parsed(&["-L", "-V", "x"]).unwrap().action,
-            Action::Validate(vec!["x".into()])
+            Action::Validate {
+                files: vec!["x".into()],
+                show: Some(Show::All)
+            }
         );
         let list = Action::ListFields {
             source: Some("syscall".into()),

@@ -1,49 +1,51 @@
 //! The configuration: the typed tree ([`tree`]) made into checked values.
 
 mod capture;
+mod checks;
+mod engine;
+mod expand;
+mod option;
+mod plugins;
+pub(crate) mod schema;
 mod tree;
 
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
-use falco_rules::{AppendOutput, ExtraField, Matching, Priority, Selected, Selection, yaml};
+use falco_rules::{
+    AppendOutput, ExtraField, Matching, Priority, Selected, Selection,
+    yaml::{self, Mark},
+};
 use serde_json::Value;
 
 use crate::{cli::Options, log::Level};
+use tree::Places;
 
 pub(crate) use capture::Capture;
+pub(crate) use engine::{Engine, ring_bytes};
+pub(crate) use plugins::Plugin;
 pub(crate) use tree::files_of;
 
 const DEFAULT_FILE: &str = "/etc/falco/falco.yaml";
 /// What holds where there is no configuration file.
 const BUILT_IN: &str = include_str!("config/falco.yaml");
 
-/// Where events come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Engine {
-    /// The eBPF probe.
-    Probe {
-        /// The size of a ring.
-        ring_bytes: u32,
-        /// How many CPUs share one.
-        cpus_per_ring: u16,
-        /// Whether failed calls are left out.
-        drop_failed: bool,
-    },
-    /// A capture.
-    Replay(PathBuf),
-    /// No events at all.
-    Idle,
-}
-
 /// Checked values.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// The files that it was read from; none when it is the one built in.
-    pub(crate) files: Vec<PathBuf>,
+    /// The files that it was read from, each with the schema's verdict; none when it is the one built in.
+    pub(crate) files: Vec<(PathBuf, String)>,
+    /// The directories among them.
+    pub(crate) folders: Vec<PathBuf>,
+    /// All as it was typed and merged.
+    pub(crate) tree: Value,
+    /// The plugins that are described, and those to load, in order.
+    pub(crate) known_plugins: Vec<Plugin>,
+    pub(crate) plugins: Vec<Plugin>,
     /// Words about what is doubtful.
     pub(crate) warnings: Vec<String>,
     pub(crate) engine: Engine,
@@ -67,12 +69,14 @@ pub(crate) struct Config {
     /// Channels that are configured and not there yet.
     pub(crate) other_channels: Vec<&'static str>,
     pub(crate) log_stderr: bool,
+    pub(crate) log_syslog: bool,
     pub(crate) log_level: Level,
     pub(crate) snaplen: u32,
     pub(crate) all_syscalls: bool,
     pub(crate) custom_syscalls: Vec<String>,
     /// The fields `static.KEY` with their values.
     pub(crate) static_fields: Vec<(String, String)>,
+    pub(crate) repair_syscalls: bool,
     /// What is recorded, if anything.
     pub(crate) capture: Option<Capture>,
 }
@@ -86,36 +90,42 @@ pub(crate) fn load(options: &Options) -> anyhow::Result<Config> {
         Some(path) => Some(path.clone()),
         None => Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()),
     };
-    let mut tree = match &main {
+    let mut file = match &main {
         Some(path) => tree::read(path)?,
         None => tree::parse("the built-in configuration", BUILT_IN)?,
     };
+    if let Value::String(_) = file.tree {
+        bail!("{}", on_a_scalar("config_files", file.places.get("")));
+    }
+    let mut tree = file.tree;
     for option in options
         .set
         .iter()
         .filter(|option| option.starts_with("config_files"))
     {
-        tree::set(&mut tree, option)?;
+        option::set(&mut tree, option)?;
     }
-    let mut files: Vec<PathBuf> = main.clone().into_iter().collect();
-    files.extend(tree::merge_files(
-        &mut tree,
-        main.as_deref().unwrap_or(Path::new("")),
-    )?);
+    let included = tree::merge_files(&mut tree, main.as_deref().unwrap_or(Path::new("")))?;
+    let mut files: Vec<_> = main
+        .iter()
+        .map(|path| (path.clone(), file.verdict.clone()))
+        .collect();
+    files.extend(included.files);
+    file.remarks.extend(included.remarks);
     for option in &options.set {
-        tree::set(&mut tree, option)?;
+        option::set(&mut tree, option)?;
     }
     let name = main
         .as_ref()
         .map_or("built-in".into(), |path| path.display().to_string());
-    let mut config = check(&Keys {
-        tree: &tree,
-        name: &name,
-    })?;
+    let mut config = check(&Keys::new(&tree, &name, &file.places))?;
+    config.warnings.splice(0..0, file.remarks);
     config.files = files;
+    config.folders = included.folders;
     if main.is_none() && tree.get("rules_files").is_none() {
         config.rules_files = None;
     }
+    config.tree = tree;
     if options.unbuffered {
         config.buffered = false;
     }
@@ -137,17 +147,58 @@ fn is_old_print(format: &str) -> bool {
     matches!(format, "c" | "container" | "k" | "kubernetes")
 }
 
+/// What is said where a scalar stands in place of a mapping.
+fn on_a_scalar(path: &str, place: Option<&Mark>) -> String {
+    let place = place.map_or_else(String::new, |mark| {
+        format!(
+            "error at line {}, column {}: ",
+            mark.line + 1,
+            mark.column + 1
+        )
+    });
+    let key = path.rsplit('.').next().unwrap_or_default();
+    format!(
+        "Config error at key \"{path}\": yaml-cpp: {place}operator[] call on a scalar (key: \"{key}\")"
+    )
+}
+
 /// The typed tree, asked for keys by their dotted path.
 struct Keys<'a> {
     tree: &'a Value,
     name: &'a str,
+    places: &'a Places,
+    /// The first key that was looked for inside a scalar.
+    trouble: RefCell<Option<String>>,
 }
 
 impl<'a> Keys<'a> {
+    fn new(tree: &'a Value, name: &'a str, places: &'a Places) -> Keys<'a> {
+        Keys {
+            tree,
+            name,
+            places,
+            trouble: RefCell::default(),
+        }
+    }
+
+    /// The keys of a part.
+    fn of(&self, tree: &'a Value) -> Keys<'a> {
+        Keys::new(tree, self.name, self.places)
+    }
+
     fn get(&self, path: &str) -> Option<&'a Value> {
-        path.split('.')
-            .try_fold(self.tree, |value, key| value.get(key))
-            .filter(|value| !value.is_null())
+        let (mut value, mut at) = (self.tree, 0);
+        for key in path.split('.') {
+            if value.is_string() && at > 0 {
+                let place = path.get(..at - 1).and_then(|path| self.places.get(path));
+                self.trouble
+                    .borrow_mut()
+                    .get_or_insert_with(|| on_a_scalar(path, place));
+            }
+            at += key.len() + 1;
+            value = value.get(key)?;
+        }
+        Some(value).filter(|value| !value.is_null())
     }
 
     fn text(&self, path: &str) -> Option<&'a str> {
@@ -199,10 +250,15 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
     let Some(log_level) = Level::parse(level) else {
         bail!("Unknown log level {level}")
     };
-    let engine = engine(keys, &mut warnings)?;
-    Ok(Config {
+    checks::check(keys)?;
+    let (known_plugins, plugins) = plugins::plugins(keys)?;
+    let config = Config {
         files: Vec::new(),
-        engine,
+        folders: Vec::new(),
+        tree: Value::Null,
+        known_plugins,
+        plugins,
+        engine: engine::engine(keys, &mut warnings)?,
         rules_files: Some(rules_files(keys, &mut warnings)?),
         selections: selections(keys)?,
         min_priority,
@@ -223,6 +279,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
             .filter(|channel| keys.truth(&format!("{channel}.enabled"), false))
             .collect(),
         log_stderr: keys.truth("log_stderr", false),
+        log_syslog: keys.truth("log_syslog", true),
         log_level,
         snaplen: match keys.number("falco_libs.snaplen", 0) {
             0 => 80,
@@ -231,48 +288,14 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         all_syscalls: keys.truth("base_syscalls.all", false),
         custom_syscalls: keys.texts("base_syscalls.custom_set"),
         static_fields: keys.get("static_fields").map_or_else(Vec::new, texts_of),
+        repair_syscalls: keys.truth("base_syscalls.repair", false),
         capture: capture::capture(keys)?,
         warnings,
-    })
-}
-
-fn engine(keys: &Keys<'_>, warnings: &mut Vec<String>) -> anyhow::Result<Engine> {
-    let kind = keys.text("engine.kind").unwrap_or("modern_ebpf");
-    if kind == "replay" {
-        let file = keys
-            .text("engine.replay.capture_file")
-            .filter(|file| !file.is_empty());
-        let file = file.with_context(|| {
-            format!("Error reading config file ({}): engine.kind is 'replay' but no engine.replay.capture_file specified.", keys.name)
-        })?;
-        return Ok(Engine::Replay(file.into()));
+    };
+    match keys.trouble.take() {
+        Some(trouble) => bail!(trouble),
+        None => Ok(config),
     }
-    if kind == "nodriver" {
-        return Ok(Engine::Idle);
-    }
-    if kind == "kmod" {
-        warnings.push(
-            "engine.kind is 'kmod': there is no kernel module yet; the eBPF probe is used instead."
-                .into(),
-        );
-    } else if kind != "modern_ebpf" {
-        bail!(
-            "Error reading config file ({}): engine.kind '{kind}' is not a valid kind.",
-            keys.name
-        );
-    }
-    let preset = keys.number(&format!("engine.{kind}.buf_size_preset"), 4);
-    if !(1..=10).contains(&preset) {
-        bail!("The 'buf_size_preset' value must be between '1' and '10'");
-    }
-    Ok(Engine::Probe {
-        ring_bytes: (1 << 20) << (preset - 1),
-        cpus_per_ring: keys
-            .number("engine.modern_ebpf.cpus_for_each_buffer", 2)
-            .try_into()
-            .unwrap_or(u16::MAX),
-        drop_failed: keys.truth(&format!("engine.{kind}.drop_failed_exit"), false),
-    })
 }
 
 fn rules_files(keys: &Keys<'_>, warnings: &mut Vec<String>) -> anyhow::Result<Vec<PathBuf>> {
@@ -349,8 +372,15 @@ fn append_output(keys: &Keys<'_>) -> anyhow::Result<Vec<AppendOutput>> {
     entries
         .iter()
         .map(|entry| {
-            let text = |path: &str| Keys { tree: entry, name: keys.name }.text(path).map(str::to_owned);
-            let tags: BTreeSet<String> = Keys { tree: entry, name: keys.name }.texts("match.tags").into_iter().collect();
+            if !entry.is_object() {
+                bail!("bad conversion: an entry of 'append_output' is not a mapping");
+            }
+            let part = keys.of(entry);
+            if part.get("suggested_output").is_some_and(|value| value.as_str().and_then(yaml::boolean).is_none()) {
+                bail!("bad conversion: 'suggested_output' of 'append_output' is neither true nor false");
+            }
+            let text = |path: &str| part.text(path).map(str::to_owned);
+            let tags: BTreeSet<String> = part.texts("match.tags").into_iter().collect();
             let mut extra_fields = Vec::new();
             for field in entry.get("extra_fields").and_then(Value::as_array).into_iter().flatten() {
                 match field {

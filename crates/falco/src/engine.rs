@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeMap,
     mem,
-    sync::{Arc, atomic::AtomicBool},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bumpalo::Bump;
-use falco_alerts::{Alert, Channel, Kind, Outputs, Priority, Tally};
+use falco_alerts::{Alert, Kind, Outputs, Priority, Tally};
 use falco_event::Origin;
 use falco_fields::{Catalogue, Context, Facts, Seen};
 use falco_filter::Memo;
@@ -19,12 +19,12 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::{
-    actions::{is_set, whole},
     cli::Options,
-    config::{Config, Engine as Driver},
+    config::Engine as Driver,
     live::Drops,
     log, outputs,
     record::{Full, Recorder},
+    run::{Prepared, Signals, is_set, whole},
 };
 
 /// How long the loop waits for an event before it looks at signals again.
@@ -64,13 +64,14 @@ struct Labels {
 }
 
 impl Engine {
-    pub(crate) fn new(
-        config: &Config,
-        options: &Options,
-        catalogue: Catalogue,
-        rules: RuleSet,
-        channels: Vec<Channel>,
-    ) -> anyhow::Result<Engine> {
+    pub(crate) fn new(prepared: Prepared, options: &Options) -> anyhow::Result<Engine> {
+        let Prepared {
+            config,
+            catalogue,
+            rules,
+            ..
+        } = prepared;
+        let config = &config;
         let labels: Vec<Labels> = rules.rules().iter().map(labels).collect();
         let replay = matches!(config.engine, Driver::Replay(_));
         let hostname = if replay {
@@ -88,7 +89,7 @@ impl Engine {
             memo: rules.memo(),
             tally: Tally::new(labels.iter().map(|labels| Arc::clone(&labels.name))),
             context,
-            outputs: outputs::start(config, zone, channels)?,
+            outputs: outputs::start(config, zone, outputs::channels(config))?,
             recorder: config.capture.clone().map(Recorder::new),
             matching: config.matching,
             arena: Bump::new(),
@@ -114,17 +115,26 @@ impl Engine {
         &mut self,
         source: &mut Source,
         mut state: State,
-        stop: &AtomicBool,
+        signals: &Signals,
     ) -> anyhow::Result<()> {
         let mut drops = Drops::default();
+        let started = Instant::now();
         loop {
-            if is_set(stop) {
+            if is_set(&signals.stop) {
                 log::info("SIGINT received, exiting...");
                 return Ok(());
+            }
+            if signals.reopen.swap(false, Ordering::Relaxed) {
+                log::info("SIGUSR1 received, reopening outputs...");
+                self.outputs.reopen();
             }
             match source.next(PATIENCE).map_err(whole)? {
                 Next::Event(delivery) => {
                     let time_ns = delivery.event.time_ns();
+                    if self.seconds > 0 && self.until_ns == u64::MAX {
+                        self.until_ns =
+                            time_ns.saturating_add(self.seconds.saturating_mul(1_000_000_000));
+                    }
                     if time_ns >= self.until_ns {
                         return Ok(());
                     }
@@ -137,7 +147,12 @@ impl Engine {
                     self.stop_recording();
                     state = *fresh;
                 }
-                Next::Timeout => {}
+                Next::Timeout => {
+                    // While nothing happens, only the clock tells.
+                    if self.seconds > 0 && started.elapsed() >= Duration::from_secs(self.seconds) {
+                        return Ok(());
+                    }
+                }
                 Next::End => return Ok(()),
             }
         }
@@ -153,11 +168,6 @@ impl Engine {
         let event = delivery.event;
         if self.context.first_ns == 0 && event.info().origin != Origin::Metaevent {
             self.context.first_ns = event.time_ns();
-            if self.seconds > 0 {
-                self.until_ns = event
-                    .time_ns()
-                    .saturating_add(self.seconds.saturating_mul(1_000_000_000));
-            }
         }
         let subject = state.apply(&event);
         if subject.hidden {

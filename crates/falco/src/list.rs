@@ -1,10 +1,14 @@
 //! Listings for people and for tools: fields and rules.
 
+mod events;
+
 use std::fmt::Write as _;
 
 use anyhow::bail;
 use falco_fields::{Catalogue, Class, FieldInfo, Flags};
 use serde_json::{Value, json};
+
+pub(crate) use events::{events, is_generic};
 
 /// The form of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,14 @@
-//! Lines about falco itself, to standard error, in upstream's form: `Mon Nov 23 19:13:23 2026: text`.
+//! Lines about falco itself, to standard error and to syslog, in upstream's form: `Mon Nov 23 19:13:23 2026: text`.
 
 use std::{
     io::{self, Write as _},
-    sync::atomic::{AtomicU8, Ordering},
+    os::unix::net::UnixDatagram,
+    sync::atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 use jiff::{Timestamp, tz::TimeZone};
+
+use crate::config::Config;
 
 /// How much a line matters; the order of syslog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,34 +47,64 @@ impl Level {
     }
 }
 
-/// The least important level that is shown, and whether times are in ISO form.
+/// The least important level that is shown, where to, and whether times are in ISO form. Until the configuration is read all goes
+/// everywhere.
 static SHOWN: AtomicU8 = AtomicU8::new(Level::Info as u8);
-static ISO: AtomicU8 = AtomicU8::new(0);
-/// Nothing is shown: `log_stderr: false`.
-const SILENT: u8 = u8::MAX;
+static STDERR: AtomicBool = AtomicBool::new(true);
+static SYSLOG: AtomicBool = AtomicBool::new(true);
+static ISO: AtomicBool = AtomicBool::new(false);
 
 /// What is shown from now on.
-pub(crate) fn configure(stderr: bool, level: Level, iso: bool) {
-    SHOWN.store(if stderr { level as u8 } else { SILENT }, Ordering::Relaxed);
-    ISO.store(u8::from(iso), Ordering::Relaxed);
+pub(crate) fn configure(config: &Config) {
+    SHOWN.store(config.log_level as u8, Ordering::Relaxed);
+    STDERR.store(config.log_stderr, Ordering::Relaxed);
+    SYSLOG.store(config.log_syslog, Ordering::Relaxed);
+    ISO.store(config.time_iso, Ordering::Relaxed);
 }
 
 /// Says something.
 pub(crate) fn line(level: Level, text: &str) {
-    let shown = SHOWN.load(Ordering::Relaxed);
-    if shown != SILENT && level as u8 <= shown {
-        let now = Timestamp::now();
-        let time = if ISO.load(Ordering::Relaxed) == 0 {
+    if level as u8 > SHOWN.load(Ordering::Relaxed) {
+        return;
+    }
+    let text = text.trim_end_matches('\n');
+    let now = Timestamp::now();
+    if SYSLOG.load(Ordering::Relaxed) {
+        to_syslog(level, now, text);
+    }
+    if STDERR.load(Ordering::Relaxed) {
+        let time = if ISO.load(Ordering::Relaxed) {
+            now.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string()
+        } else {
             TimeZone::system()
                 .to_datetime(now)
                 .strftime("%a %b %e %H:%M:%S %Y")
                 .to_string()
-        } else {
-            now.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string()
         };
         // There is nobody to tell when standard error is closed.
-        let _ = writeln!(io::stderr(), "{time}: {}", text.trim_end_matches('\n'));
+        let _ = writeln!(io::stderr(), "{time}: {text}");
     }
+}
+
+/// The facility of user programs, where the priority begins.
+const FACILITY: u8 = 1 << 3;
+
+/// The way of syslog(3). Where nobody listens the line is lost, as it is there.
+fn to_syslog(level: Level, now: Timestamp, text: &str) {
+    let Ok(socket) = UnixDatagram::unbound() else {
+        return;
+    };
+    let time = TimeZone::system()
+        .to_datetime(now)
+        .strftime("%b %e %T")
+        .to_string();
+    let priority = FACILITY | level as u8;
+    let _ = socket.set_nonblocking(true).and_then(|()| {
+        socket.send_to(
+            format!("<{priority}>{time} falco: {text}").as_bytes(),
+            "/dev/log",
+        )
+    });
 }
 
 pub(crate) fn info(text: &str) {

@@ -2,14 +2,19 @@
 
 use std::env;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use falco_alerts::{Channel, Format, Options, Outputs};
 use jiff::tz::TimeZone;
 
 use crate::{config::Config, log};
 
+/// Whether there is a channel at all.
+pub(crate) fn any(config: &Config) -> bool {
+    config.file.is_some() || config.stdout || !config.other_channels.is_empty()
+}
+
 /// Opens the channels.
-pub(crate) fn channels(config: &Config) -> anyhow::Result<Vec<Channel>> {
+pub(crate) fn channels(config: &Config) -> Vec<Channel> {
     let mut channels = Vec::new();
     if let Some((path, keep_open)) = &config.file {
         channels.push(Channel::file(path.clone(), *keep_open, config.buffered));
@@ -22,12 +27,7 @@ pub(crate) fn channels(config: &Config) -> anyhow::Result<Vec<Channel>> {
             "{channel} is enabled, but this version does not have it yet: it gets no alerts."
         ));
     }
-    if channels.is_empty() {
-        bail!(
-            "No output configured, please make sure at least one output is configured and enabled."
-        );
-    }
-    Ok(channels)
+    channels
 }
 
 /// Starts writing.

@@ -2,26 +2,24 @@
 
 use std::{
     fs,
-    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::{anyhow, bail};
 use falco_fields::Catalogue;
-use falco_rules::{Loader, LoaderConfig, Plugin, RuleSet, Selected, Selection, Version};
+use falco_rules::{LoadResult, Loader, LoaderConfig, Plugin, RuleSet, Selected};
 
 use crate::{
+    actions::catalogue,
     cli::Options,
     config::{Config, files_of},
-    log,
+    log::{self, Level},
+    plugins,
 };
 
 /// The rules that are built in.
 const BUILT_IN: &str = include_str!("../../../rules/falco_rules.yaml");
 const BUILT_IN_NAME: &str = "built-in rules";
-
-/// The container support that is built in, by the name and version under which rules ask for it.
-const CONTAINER: (&str, Version) = ("container", Version(0, 7, 2));
 
 pub(crate) fn loader(config: &Config, catalogue: &Catalogue) -> Loader {
     for entry in &config.append_output {
@@ -43,46 +41,65 @@ pub(crate) fn loader(config: &Config, catalogue: &Catalogue) -> Loader {
         min_priority: config.min_priority,
         append_output: config.append_output.clone(),
         plugins: vec![Plugin {
-            name: CONTAINER.0.into(),
-            version: CONTAINER.1,
+            name: plugins::CONTAINER.into(),
+            version: plugins::CONTAINER_VERSION,
         }],
         known_fields: catalogue
             .fields()
             .map(|field| field.name.to_owned())
             .collect(),
         plugin_fields: (catalogue.classes().iter())
-            .filter(|class| class.name == CONTAINER.0)
+            .filter(|class| class.name == plugins::CONTAINER)
             .flat_map(|class| class.fields)
-            .map(|field| (field.name.to_owned(), CONTAINER.0.to_owned()))
+            .map(|field| (field.name.to_owned(), plugins::CONTAINER.to_owned()))
             .collect(),
         ..LoaderConfig::default()
     })
 }
 
-/// The texts to load, with their names.
-pub(crate) fn texts(config: &Config, options: &Options) -> anyhow::Result<Vec<(String, String)>> {
+/// What is to be loaded.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    /// The files, by name and text.
+    pub(crate) files: Vec<(String, String)>,
+    /// The files and directories to look at for changes.
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+/// The texts to load.
+pub(crate) fn texts(config: &Config, options: &Options) -> anyhow::Result<Texts> {
     let listed = if options.rules.is_empty() {
         config.rules_files.as_ref()
     } else {
         Some(&options.rules)
     };
     let Some(listed) = listed else {
-        return Ok(vec![(BUILT_IN_NAME.into(), BUILT_IN.into())]);
+        return Ok(Texts {
+            files: vec![(BUILT_IN_NAME.into(), BUILT_IN.into())],
+            ..Texts::default()
+        });
     };
     let given = !options.rules.is_empty();
-    let mut files = Vec::new();
-    for path in listed {
-        if given && !path.exists() {
-            bail!("Could not open file {} for reading", path.display());
-        }
-        files.extend(files_of(path).into_iter().filter(|file| is_yaml(file)));
-    }
-    if files.is_empty() && !given {
+    if !given && !listed.iter().any(|path| path.exists()) {
         bail!(
             "You must specify at least one rules file/directory via -r or a rules_file entry in falco.yaml"
         );
     }
-    files.iter().map(read).collect()
+    let mut texts = Texts::default();
+    for path in listed {
+        if given && !path.exists() {
+            bail!("Could not open file {} for reading", path.display());
+        }
+        if path.is_dir() {
+            texts.folders.push(path.clone());
+        }
+        texts
+            .paths
+            .extend(files_of(path).into_iter().filter(|file| is_yaml(file)));
+    }
+    texts.files = texts.paths.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(texts)
 }
 
 pub(crate) fn read(path: &PathBuf) -> anyhow::Result<(String, String)> {
@@ -103,60 +120,74 @@ fn is_yaml(path: &Path) -> bool {
         .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
-/// Loads the texts. The first that is wrong ends it: with a picture of the place on a terminal, in upstream's words and the picture
-/// elsewhere.
+/// Rules that do not load; shown in upstream's words.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.render_verbose())]
+pub(crate) struct Invalid(Box<LoadResult>);
+
+impl Invalid {
+    /// A picture of the place.
+    pub(crate) fn picture(&self, colour: bool) -> String {
+        self.0.render_terminal(colour)
+    }
+}
+
+/// Loads the texts. The first that is wrong ends it.
 pub(crate) fn load(
+    config: &Config,
     texts: &[(String, String)],
-    loader: &mut Loader,
-    catalogue: &mut Catalogue,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<(Loader, Catalogue)> {
+    let mut catalogue = catalogue(config);
+    let mut loader = loader(config, &catalogue);
     log::info("Loading rules from:");
     for (name, text) in texts {
-        let result = loader.load(name, text, catalogue);
-        let schema = if result.schema_valid() {
-            "ok".into()
+        let result = loader.load(name, text, &mut catalogue);
+        let (level, verdict) = if result.schema_valid() {
+            (Level::Info, "ok")
         } else {
-            result.schema.first().cloned().unwrap_or_default()
+            (
+                Level::Warning,
+                result.schema.first().map_or("", String::as_str),
+            )
         };
-        log::info(&format!("   {name} | schema validation: {schema}"));
+        log::line(level, &format!("   {name} | schema validation: {verdict}"));
         if !result.successful() {
-            let colour = io::stderr().is_terminal();
-            let upstream = if colour {
-                String::new()
-            } else {
-                result.render_verbose() + "\n"
-            };
-            bail!("{upstream}{}", result.render_terminal(colour));
+            // Fields are often unknown because a plugin is not there: then that is what to say.
+            loader.check_plugins().map_err(|error| anyhow!(error))?;
+            return Err(Invalid(Box::new(result)).into());
         }
         if !result.warnings.is_empty() {
             log::warning(&result.render_verbose());
         }
     }
-    loader.check_plugins().map_err(|error| anyhow!(error))
+    loader.check_plugins().map_err(|error| anyhow!(error))?;
+    Ok((loader, catalogue))
 }
 
-/// Enables and disables rules as the configuration asks, and says what came of it.
-pub(crate) fn select(rules: &mut RuleSet, selections: &[Selection]) {
-    for selection in selections {
-        let (what, name) = match &selection.what {
-            Selected::Rule(pattern) => ("name", pattern),
-            Selected::Tag(tag) => ("tag", tag),
-        };
+/// Enables and disables as configured.
+pub(crate) fn select(config: &Config, rules: &mut RuleSet) {
+    for selection in &config.selections {
         let verb = if selection.enable {
             "Enabling"
         } else {
             "Disabling"
         };
-        log::info(&format!("{verb} rules with {what}: {name}"));
+        log::info(&match &selection.what {
+            Selected::Rule(rule) => format!("{verb} rules with name: {rule}"),
+            Selected::Tag(tag) => format!("{verb} rules with tag: {tag}"),
+        });
     }
-    rules.select(selections);
-    log::line(log::Level::Debug, "Enabled rules:");
+    rules.select(&config.selections);
+}
+
+/// Says which rules there are.
+pub(crate) fn say_enabled(rules: &RuleSet) {
+    log::line(Level::Debug, "Enabled rules:");
     for (_, rule) in rules.enabled() {
-        log::line(log::Level::Debug, &format!("   {}", rule.name));
+        log::line(Level::Debug, &format!("   {}", rule.name));
     }
-    let count = rules.enabled().count();
     log::line(
-        log::Level::Debug,
-        &format!("({count}) enabled rules in total"),
+        Level::Debug,
+        &format!("({}) enabled rules in total", rules.enabled().count()),
     );
 }

@@ -22,7 +22,12 @@ fn rule(condition: &str) -> String {
          evt.type = execve and\n    {condition}\n  output: x %proc.name\n  priority: INFO\n"
     );
     fs::write(&file, text).unwrap();
-    let out = falco(&["-r", &file.display().to_string(), "-e", "unused.scap"]);
+    let out = falco(&[
+        "-r",
+        &file.display().to_string(),
+        "-o",
+        "engine.kind=nodriver",
+    ]);
     assert_eq!(out.status.code(), Some(1), "{condition}");
     String::from_utf8_lossy(&out.stderr).replace(&dir.path().display().to_string(), "DIR")
 }
@@ -78,9 +83,24 @@ fn other_errors_say_what_is_wrong() {
             &["-o", "priority=loud"],
             "Error: Unknown priority \"loud\"--must be one of emergency",
         ),
-        (&["-e", "/nowhere/x.scap"], "Error: /nowhere/x.scap: "),
         (
-            &["-o", "stdout_output.enabled=false", "-e", "x"],
+            &[
+                "-o",
+                "engine={kind: replay, replay: {capture_file: /nowhere/x.scap}}",
+            ],
+            "Error: Could not open trace filename /nowhere/x.scap for reading: ",
+        ),
+        (
+            &["-e", "x.scap"],
+            "Error: Option ‘e’ does not exist\n  It was one of earlier versions: use -o engine.kind=replay",
+        ),
+        (
+            &[
+                "-o",
+                "stdout_output.enabled=false",
+                "-o",
+                "engine.kind=nodriver",
+            ],
             "Error: No output configured",
         ),
     ] {

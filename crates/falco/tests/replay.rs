@@ -35,7 +35,11 @@ fn alerts_are_upstreams() {
             "-r",
             &at("rules/falco_rules.yaml"),
         ])
-        .args(["-e", &at("captures/everyday.scap")])
+        .args(["-o", "engine.kind=replay", "-o"])
+        .arg(format!(
+            "engine.replay.capture_file={}",
+            at("captures/everyday.scap")
+        ))
         .output()
         .unwrap();
     assert!(
@@ -115,7 +119,14 @@ fn record(count: u64, rules: &str, more: &[&str]) -> Replay {
     fs::write(at("r.yaml"), rules).unwrap();
     let out = Command::new(env!("CARGO_BIN_EXE_falco"))
         .current_dir(dir.path())
-        .args(["-c", "c.yaml", "-r", "r.yaml", "-e", "in.scap"])
+        .args([
+            "-c",
+            "c.yaml",
+            "-r",
+            "r.yaml",
+            "-o",
+            "engine={kind: replay, replay: {capture_file: in.scap}}",
+        ])
         .args(["-o", "capture.path_prefix=out"])
         .args(more)
         .output()

@@ -2,9 +2,15 @@
 //!
 //! Scalars are judged by their text: a quoted `true` is a boolean, every scalar is a string. The wordings are those of upstream's validator.
 
+mod json;
+mod unknown;
+
 use std::fmt::Write;
 
 use crate::yaml::Node;
+
+pub use json::to_json;
+pub use unknown::{Unknown, unknown_keys};
 
 /// No more failures than this are listed.
 const MAX_FAILURES: usize = 1000;
@@ -18,8 +24,12 @@ pub enum Schema {
     Text,
     /// A whole number.
     Integer,
+    /// A whole number that is neither smaller nor bigger.
+    Within(i64, i64),
     /// A number.
     Number,
+    /// Nothing.
+    Null,
     /// `true` or `false`.
     Boolean,
     /// One of these words.
@@ -30,6 +40,8 @@ pub enum Schema {
     AnyOf(&'static [Schema]),
     /// A mapping.
     Object(&'static Object),
+    /// What has a name of its own when the schema is shown.
+    Named(&'static str, &'static Schema),
 }
 
 /// What a mapping should be.
@@ -78,6 +90,22 @@ impl Check {
             Schema::Any => true,
             Schema::Text => node.scalar().is_some(),
             Schema::Integer => node.scalar().is_some_and(|s| s.parse::<i64>().is_ok()),
+            Schema::Within(min, max) => {
+                let number = node.scalar().and_then(|s| s.parse::<i64>().ok());
+                if number.is_some_and(|number| number > *max) {
+                    self.fail(&format!(
+                        "Expected number less than or equal to {max}.000000"
+                    ));
+                }
+                if number.is_some_and(|number| number < *min) {
+                    self.fail(&format!(
+                        "Expected number greater than or equal to {min}.000000"
+                    ));
+                }
+                number.is_some()
+            }
+            Schema::Null => node.is_null(),
+            Schema::Named(_, schema) => return self.value(node, schema),
             Schema::Number => node.scalar().is_some_and(|s| s.parse::<f64>().is_ok()),
             Schema::Boolean => matches!(node.scalar(), Some("true" | "false")),
             Schema::Words(words) => {
@@ -173,9 +201,11 @@ impl Check {
     }
 }
 
+/// The schema of a mapping with these keys and no others.
+#[macro_export]
 macro_rules! object {
     ($($name:literal: $schema:expr,)*; $required:expr, $min:literal) => {
-        Schema::Object(&Object {
+        $crate::schema::Schema::Object(&$crate::schema::Object {
             properties: &[$(($name, $schema),)*],
             required: $required,
             min: $min,
@@ -184,60 +214,63 @@ macro_rules! object {
     };
 }
 
-const OPERATION: Schema = Schema::Words(&["append", "replace"]);
+const OPERATION: Schema = Schema::Named("Operation", &Schema::Words(&["append", "replace"]));
 
 /// A rules file.
-pub static RULES: Schema = Schema::Array(&object! {
-    "append": Schema::Boolean,
-    "capture": Schema::Boolean,
-    "capture_duration": Schema::Integer,
-    "condition": Schema::Text,
-    "desc": Schema::Text,
-    "enabled": Schema::Boolean,
-    "exceptions": Schema::Array(&object! {
-        "comps": Schema::Any,
-        "fields": Schema::Any,
-        "name": Schema::Text,
-        "values": Schema::Any,
-        ; &["name"], 0
-    }),
-    "items": Schema::Array(&Schema::AnyOf(&[Schema::Integer, Schema::Text])),
-    "list": Schema::Text,
-    "macro": Schema::Text,
-    "output": Schema::Text,
-    "override": object! {
-        "capture": OPERATION,
-        "capture_duration": OPERATION,
-        "condition": OPERATION,
-        "desc": OPERATION,
-        "enabled": OPERATION,
-        "exceptions": OPERATION,
-        "items": OPERATION,
-        "output": OPERATION,
-        "priority": OPERATION,
-        "skip-if-unknown-filter": OPERATION,
-        "tags": OPERATION,
-        "warn_evttypes": OPERATION,
-        ; &[], 1
-    },
-    "priority": Schema::Words(&[
-        "EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "INFORMATIONAL", "DEBUG",
-    ]),
-    "required_engine_version": Schema::Text,
-    "required_plugin_versions": Schema::Array(&object! {
-        "alternatives": Schema::Array(&object! {
+pub static RULES: Schema = Schema::Array(&Schema::Named(
+    "FalcoRule",
+    &object! {
+        "append": Schema::Boolean,
+        "capture": Schema::Boolean,
+        "capture_duration": Schema::Integer,
+        "condition": Schema::Text,
+        "desc": Schema::Text,
+        "enabled": Schema::Boolean,
+        "exceptions": Schema::Array(&object! {
+            "comps": Schema::Any,
+            "fields": Schema::Any,
+            "name": Schema::Text,
+            "values": Schema::Any,
+            ; &["name"], 0
+        }),
+        "items": Schema::Array(&Schema::AnyOf(&[Schema::Integer, Schema::Text])),
+        "list": Schema::Text,
+        "macro": Schema::Text,
+        "output": Schema::Text,
+        "override": object! {
+            "capture": OPERATION,
+            "capture_duration": OPERATION,
+            "condition": OPERATION,
+            "desc": OPERATION,
+            "enabled": OPERATION,
+            "exceptions": OPERATION,
+            "items": OPERATION,
+            "output": OPERATION,
+            "priority": OPERATION,
+            "skip-if-unknown-filter": OPERATION,
+            "tags": OPERATION,
+            "warn_evttypes": OPERATION,
+            ; &[], 1
+        },
+        "priority": Schema::Named("Priority", &Schema::Words(&[
+            "EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "INFORMATIONAL", "DEBUG",
+        ])),
+        "required_engine_version": Schema::Text,
+        "required_plugin_versions": Schema::Array(&object! {
+            "alternatives": Schema::Array(&object! {
+                "name": Schema::Text,
+                "version": Schema::Text,
+                ; &["name", "version"], 0
+            }),
             "name": Schema::Text,
             "version": Schema::Text,
             ; &["name", "version"], 0
         }),
-        "name": Schema::Text,
-        "version": Schema::Text,
-        ; &["name", "version"], 0
-    }),
-    "rule": Schema::Text,
-    "skip-if-unknown-filter": Schema::Boolean,
-    "source": Schema::Text,
-    "tags": Schema::Array(&Schema::Text),
-    "warn_evttypes": Schema::Boolean,
-    ; &[], 0
-});
+        "rule": Schema::Text,
+        "skip-if-unknown-filter": Schema::Boolean,
+        "source": Schema::Text,
+        "tags": Schema::Array(&Schema::Text),
+        "warn_evttypes": Schema::Boolean,
+        ; &[], 0
+    },
+));

@@ -1,11 +1,8 @@
 use super::*;
 
 fn checked(text: &str) -> anyhow::Result<Config> {
-    let tree = tree::parse("test.yaml", text)?;
-    check(&Keys {
-        tree: &tree,
-        name: "test.yaml",
-    })
+    let file = tree::parse("test.yaml", text)?;
+    check(&Keys::new(&file.tree, "test.yaml", &file.places))
 }
 
 #[test]
@@ -13,7 +10,7 @@ fn keys_are_read_with_upstreams_defaults() {
     let config = checked("{}").unwrap();
     assert!(!config.json && config.json_tags_property && !config.stdout && !config.log_stderr);
     let probe = Engine::Probe {
-        ring_bytes: 8 << 20,
+        preset: 4,
         cpus_per_ring: 2,
         drop_failed: false,
     };
@@ -53,16 +50,14 @@ fn what_is_wrong_is_said_in_upstreams_words() {
             "engine.kind is 'replay' but no engine.replay.capture_file specified.",
         ),
         (
-            "engine: {modern_ebpf: {buf_size_preset: 11}}",
-            "The 'buf_size_preset' value must be between '1' and '10'",
+            "falco_libs: 512",
+            "Config error at key \"falco_libs.thread_table_size\": yaml-cpp: error at line 1, column 13: operator[] call on a scalar (key: \"thread_table_size\")",
         ),
         ("log_level: LOUD", "Unknown log level LOUD"),
         (
             "file_output: {enabled: true}",
             "file output enabled but no filename in configuration block",
         ),
-        ("- a", "it has no keys at its top level"),
-        ("a: [b\nc: d", "--> test.yaml:2:"),
     ] {
         let found = checked(text).map(|_| ()).unwrap_err().to_string();
         assert!(found.contains(error), "{text}: {found}");
@@ -73,4 +68,33 @@ fn what_is_wrong_is_said_in_upstreams_words() {
 fn the_built_in_configuration_is_good() {
     let config = checked(BUILT_IN).unwrap();
     assert!(config.stdout && config.log_stderr);
+}
+
+#[test]
+fn the_schema_and_its_remarks() {
+    for (text, verdict, remark) in [
+        ("json_output: true", "ok", None),
+        (
+            "json_output: yes",
+            "failed for <root>[json_output]: Value type not permitted by 'type' constraint.",
+            None,
+        ),
+        (
+            "falco_libs: {snaplen: 80, thread_table_sizeee: 1}",
+            "failed for <root>[falco_libs]: Object contains a property that could not be validated using 'properties' or \
+             'additionalProperties' constraints: 'thread_table_sizeee'.",
+            Some(
+                "test.yaml:1:27: there is no key `thread_table_sizeee`, it is ignored; did you mean `thread_table_size`?",
+            ),
+        ),
+        (
+            "capture: {max_file_size_mb: 2000000}",
+            "failed for <root>[capture][max_file_size_mb]: Expected number less than or equal to 1048576.000000",
+            None,
+        ),
+    ] {
+        let file = tree::parse("test.yaml", text).unwrap();
+        assert_eq!(file.verdict, verdict);
+        assert_eq!(file.remarks.first().map(String::as_str), remark);
+    }
 }

@@ -164,8 +164,8 @@ fn printed(lines: &[String]) -> (Vec<Value>, String) {
 /// Replays a capture.
 pub(crate) fn replay(capture: &Path, args: &[&str]) -> (Vec<Value>, String) {
     let out = Command::new(env!("CARGO_BIN_EXE_falco"))
-        .arg("-e")
-        .arg(capture)
+        .args(["-o", "engine.kind=replay", "-o"])
+        .arg(format!("engine.replay.capture_file={}", capture.display()))
         .args(args)
         .output()
         .unwrap();

@@ -1,0 +1,72 @@
+//! The `engine` section.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+use super::Keys;
+
+/// Where events come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// The eBPF probe.
+    Probe {
+        /// The size of a ring, as a step from 1 to 10.
+        preset: i16,
+        /// How many CPUs share one.
+        cpus_per_ring: u16,
+        /// Whether failed calls are left out.
+        drop_failed: bool,
+    },
+    /// A capture.
+    Replay(PathBuf),
+    /// No events at all.
+    Idle,
+}
+
+pub(super) fn engine(keys: &Keys<'_>, warnings: &mut Vec<String>) -> anyhow::Result<Engine> {
+    let kind = keys.text("engine.kind").unwrap_or("kmod");
+    match kind {
+        "replay" => {
+            let file = keys
+                .text("engine.replay.capture_file")
+                .filter(|file| !file.is_empty());
+            let file = file.with_context(|| {
+                format!(
+                    "Error reading config file ({}): engine.kind is 'replay' but no engine.replay.capture_file specified.",
+                    keys.name
+                )
+            })?;
+            return Ok(Engine::Replay(file.into()));
+        }
+        "nodriver" => return Ok(Engine::Idle),
+        "kmod" => warnings.push(
+            "engine.kind is 'kmod': there is no kernel module; the eBPF probe is used instead."
+                .into(),
+        ),
+        "modern_ebpf" => {}
+        _ => bail!(
+            "Error reading config file ({}): engine.kind '{kind}' is not a valid kind.",
+            keys.name
+        ),
+    }
+    let preset = keys
+        .text(&format!("engine.{kind}.buf_size_preset"))
+        .and_then(|text| text.trim().parse().ok());
+    Ok(Engine::Probe {
+        preset: preset.unwrap_or(4),
+        cpus_per_ring: keys
+            .number("engine.modern_ebpf.cpus_for_each_buffer", 2)
+            .try_into()
+            .unwrap_or(2),
+        drop_failed: keys.truth(&format!("engine.{kind}.drop_failed_exit"), false),
+    })
+}
+
+/// The size of a ring of that preset.
+pub(crate) fn ring_bytes(preset: i16) -> anyhow::Result<u32> {
+    if !(1..=10).contains(&preset) {
+        bail!("The 'buf_size_preset' value must be between '1' and '10'");
+    }
+    Ok((1 << 20) << (preset - 1))
+}

@@ -1,0 +1,268 @@
+//! Which keys falco.yaml has, and what their values are. Keys in byte order, as the check wants them.
+
+use falco_rules::{
+    object,
+    schema::{Object, Schema},
+};
+
+use Schema::{Array, Boolean, Integer, Named, Number, Text, Within};
+
+const TEXTS: Schema = Array(&Text);
+/// A mapping with whatever keys.
+const FREE: Schema = Schema::Object(&Object {
+    properties: &[],
+    required: &[],
+    min: 0,
+    open: true,
+});
+
+/// falco.yaml.
+pub(crate) static CONFIG: Schema = Named(
+    "FalcoConfig",
+    &object! {
+        "append_output": Array(&APPEND_OUTPUT),
+        "base_syscalls": BASE_SYSCALLS,
+        "buffer_format_base64": Boolean,
+        "buffered_outputs": Boolean,
+        "capture": CAPTURE,
+        "config_files": Array(&Schema::AnyOf(&[Text, CONFIG_FILE])),
+        "engine": ENGINE,
+        "falco_libs": FALCO_LIBS,
+        "file_output": FILE_OUTPUT,
+        "http_output": HTTP_OUTPUT,
+        "json_include_message_property": Boolean,
+        "json_include_output_fields_property": Boolean,
+        "json_include_output_property": Boolean,
+        "json_include_tags_property": Boolean,
+        "json_output": Boolean,
+        "libs_logger": Named("LibsLogger", &object! {
+            "enabled": Boolean,
+            "severity": Text,
+            ; &[], 1
+        }),
+        "load_plugins": TEXTS,
+        "log_level": Text,
+        "log_stderr": Boolean,
+        "log_syslog": Boolean,
+        "metrics": METRICS,
+        "output_timeout": Integer,
+        "outputs_queue": Named("OutputsQueue", &object! {
+            "capacity": Integer,
+            ; &[], 1
+        }),
+        "plugins": Array(&PLUGIN),
+        "plugins_hostinfo": Boolean,
+        "priority": Text,
+        "program_output": Named("ProgramOutput", &object! {
+            "enabled": Boolean,
+            "keep_alive": Boolean,
+            "program": Text,
+            ; &["program"], 0
+        }),
+        "rule_files": TEXTS,
+        "rule_matching": Text,
+        "rules": Array(&Named("Rule", &object! {
+            "disable": SELECTED,
+            "enable": SELECTED,
+            ; &[], 1
+        })),
+        "rules_files": TEXTS,
+        "static_fields": FREE,
+        "stdout_output": OUTPUT,
+        "syscall_event_drops": Named("SyscallEventDrops", &object! {
+            "actions": TEXTS,
+            "max_burst": Integer,
+            "rate": Number,
+            "simulate_drops": Boolean,
+            "threshold": Number,
+            ; &[], 1
+        }),
+        "syscall_event_timeouts": Named("SyscallEventTimeouts", &object! {
+            "max_consecutives": Integer,
+            ; &[], 1
+        }),
+        "syslog_output": OUTPUT,
+        "time_format_iso_8601": Boolean,
+        "watch_config_files": Boolean,
+        "webserver": WEBSERVER,
+        ; &[], 0
+    },
+);
+
+const APPEND_OUTPUT: Schema = Named(
+    "AppendOutput",
+    &object! {
+        "extra_fields": Array(&Schema::AnyOf(&[FREE, Text])),
+        "extra_output": Text,
+        "match": object! {
+            "rule": Text,
+            "source": Text,
+            "tags": TEXTS,
+            ; &[], 0
+        },
+        "suggested_output": Boolean,
+        ; &[], 0
+    },
+);
+
+const BASE_SYSCALLS: Schema = Named(
+    "BaseSyscalls",
+    &object! {
+        "all": Boolean,
+        "custom_set": TEXTS,
+        "repair": Boolean,
+        ; &[], 1
+    },
+);
+
+const CAPTURE: Schema = Named(
+    "Capture",
+    &object! {
+        "default_duration": Within(0, i64::MAX),
+        "enabled": Boolean,
+        "max_file_size_mb": Within(0, 1_048_576),
+        "mode": Schema::Words(&["rules", "all_rules"]),
+        "path_prefix": Text,
+        ; &[], 0
+    },
+);
+
+const CONFIG_FILE: Schema = Named(
+    "ConfigFile",
+    &object! {
+        "path": Text,
+        "strategy": Schema::Words(&["append", "override", "add-only"]),
+        ; &["path"], 0
+    },
+);
+
+const ENGINE: Schema = Named(
+    "Engine",
+    &object! {
+        "kind": Text,
+        "kmod": Named("Kmod", &object! {
+            "buf_size_preset": Integer,
+            "drop_failed_exit": Boolean,
+            ; &[], 1
+        }),
+        "modern_ebpf": Named("ModernEbpf", &object! {
+            "buf_size_preset": Integer,
+            "cpus_for_each_buffer": Integer,
+            "disable_iterators": Boolean,
+            "drop_failed_exit": Boolean,
+            ; &[], 0
+        }),
+        "replay": Named("Replay", &object! {
+            "capture_file": Text,
+            ; &["capture_file"], 0
+        }),
+        ; &["kind"], 0
+    },
+);
+
+const FALCO_LIBS: Schema = Named(
+    "FalcoLibs",
+    &object! {
+        "snaplen": Integer,
+        "thread_table_auto_purging_interval_s": Integer,
+        "thread_table_auto_purging_thread_timeout_s": Integer,
+        "thread_table_size": Integer,
+        ; &[], 1
+    },
+);
+
+const FILE_OUTPUT: Schema = Named(
+    "FileOutput",
+    &object! {
+        "enabled": Boolean,
+        "filename": Text,
+        "keep_alive": Boolean,
+        ; &[], 1
+    },
+);
+
+const HTTP_OUTPUT: Schema = Named(
+    "HTTPOutput",
+    &object! {
+        "ca_bundle": Text,
+        "ca_cert": Text,
+        "ca_path": Text,
+        "client_cert": Text,
+        "client_key": Text,
+        "compress_uploads": Boolean,
+        "echo": Boolean,
+        "enabled": Boolean,
+        "insecure": Boolean,
+        "keep_alive": Boolean,
+        "max_consecutive_timeouts": Integer,
+        "mtls": Boolean,
+        "url": Text,
+        "user_agent": Text,
+        ; &[], 1
+    },
+);
+
+const METRICS: Schema = Named(
+    "Metrics",
+    &object! {
+        "convert_memory_to_mb": Boolean,
+        "enabled": Boolean,
+        "include_empty_values": Boolean,
+        "interval": Text,
+        "jemalloc_stats_enabled": Boolean,
+        "kernel_event_counters_enabled": Boolean,
+        "kernel_event_counters_per_cpu_enabled": Boolean,
+        "kernel_iter_event_counters_enabled": Boolean,
+        "libbpf_stats_enabled": Boolean,
+        "output_file": Text,
+        "output_rule": Boolean,
+        "plugins_metrics_enabled": Boolean,
+        "resource_utilization_enabled": Boolean,
+        "rules_counters_enabled": Boolean,
+        "state_counters_enabled": Boolean,
+        ; &[], 1
+    },
+);
+
+const OUTPUT: Schema = Named(
+    "Output",
+    &object! {
+        "enabled": Boolean,
+        ; &[], 1
+    },
+);
+
+const PLUGIN: Schema = Named(
+    "Plugin",
+    &object! {
+        "init_config": Schema::AnyOf(&[FREE, Text, Schema::Null]),
+        "library_path": Text,
+        "name": Text,
+        "open_params": Text,
+        ; &["library_path", "name"], 0
+    },
+);
+
+const SELECTED: Schema = Named(
+    "Able",
+    &object! {
+        "rule": Text,
+        "tag": Text,
+        ; &[], 1
+    },
+);
+
+const WEBSERVER: Schema = Named(
+    "Webserver",
+    &object! {
+        "enabled": Boolean,
+        "k8s_healthz_endpoint": Text,
+        "listen_address": Text,
+        "listen_port": Integer,
+        "prometheus_metrics_enabled": Boolean,
+        "ssl_certificate": Text,
+        "ssl_enabled": Boolean,
+        "threadiness": Integer,
+        ; &[], 1
+    },
+);

@@ -1,0 +1,230 @@
+//! The main job: everything that comes between the configuration and the first event, and after the last.
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use anyhow::{Context as _, bail};
+use falco_event::SyscallCode;
+use falco_fields::Catalogue;
+use falco_rules::RuleSet;
+use falco_sources::{Source, SourceError};
+use falco_state::State;
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+
+use crate::{
+    Failure,
+    actions::say,
+    cli::Options,
+    config::{self, Config, Engine as Driver},
+    engine::Engine,
+    live,
+    log::{self, Level},
+    outputs, rules, syscalls,
+};
+
+/// Flags that signals set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signals {
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) reopen: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Signals> {
+        let signals = Signals::default();
+        for signal in [SIGINT, SIGTERM] {
+            // The second one ends the program at once, should the first be without effect.
+            signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&signals.stop))
+                .context("handling signals")?;
+            signal_hook::flag::register(signal, Arc::clone(&signals.stop))
+                .context("handling signals")?;
+        }
+        signal_hook::flag::register(SIGUSR1, Arc::clone(&signals.reopen))
+            .context("handling signals")?;
+        Ok(signals)
+    }
+}
+
+/// Whether a signal came.
+pub(crate) fn is_set(flag: &AtomicBool) -> bool {
+    flag.load(Ordering::Relaxed)
+}
+
+/// A configuration with its rules, ready to run.
+pub(crate) struct Prepared {
+    pub(crate) config: Config,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) rules: RuleSet,
+    /// The calls to ask the kernel for.
+    pub(crate) calls: Vec<SyscallCode>,
+}
+
+/// Loads the rules of a configuration.
+pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepared> {
+    let (loader, catalogue) = rules::load(&config, &rules::texts(&config, options)?.files)?;
+    let mut rules = loader.finish();
+    rules::select(&config, &mut rules);
+    if !outputs::any(&config) {
+        bail!(
+            "No output configured, please make sure at least one output is configured and enabled."
+        );
+    }
+    let calls = syscalls::select(&config, &rules);
+    check_rings(&config)?;
+    Ok(Prepared {
+        config,
+        catalogue,
+        rules,
+        calls,
+    })
+}
+
+/// Says how big the rings will be.
+fn check_rings(config: &Config) -> anyhow::Result<()> {
+    let Driver::Probe {
+        preset,
+        cpus_per_ring,
+        drop_failed,
+    } = config.engine
+    else {
+        return Ok(());
+    };
+    let bytes = config::ring_bytes(preset)?;
+    log::info(&format!(
+        "The chosen syscall buffer dimension is: {bytes} bytes ({} MBs)",
+        bytes >> 20
+    ));
+    if drop_failed {
+        log::info("Failed syscall exit events are dropped in the kernel driver");
+    }
+    let online = std::thread::available_parallelism().map_or(1, usize::from);
+    if usize::from(cpus_per_ring) > online {
+        log::warning(&format!(
+            "you required a buffer every '{cpus_per_ring}' CPUs but there are only '{online}' online CPUs. \
+             Falco changed the config to: one buffer every '{online}' CPUs"
+        ));
+    }
+    Ok(())
+}
+
+/// Watches, or replays.
+pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
+    let prepared = prepare(config, options)?;
+    if options.dry_run {
+        let skip = |what: &str| log::line(Level::Debug, &format!("Skipping {what} in dry-run"));
+        skip("outputs initialization");
+        skip("signal handlers creation");
+        skip("pidfile creation");
+        skip("starting webserver");
+        rules::say_enabled(&prepared.rules);
+        skip("event processing");
+        skip("unregistering signal handlers");
+        skip("stopping webserver");
+        log::line(Level::Debug, "closing inspectors");
+        return Ok(());
+    }
+    let signals = Signals::listen()?;
+    if let Some(path) = &options.pidfile {
+        fs::write(path, std::process::id().to_string()).map_err(|_| {
+            Failure::Pidfile(format!(
+                "Could not write pid to pidfile {}. Exiting.",
+                path.display()
+            ))
+        })?;
+    }
+    rules::say_enabled(&prepared.rules);
+    let (mut source, state) = open(&prepared.config, &prepared.calls)?;
+    let mut engine = Engine::new(prepared, options)?;
+    let started = Instant::now();
+    let outcome = engine.run(&mut source, state, &signals);
+    if options.verbose {
+        let (seconds, events) = (started.elapsed().as_secs_f64(), engine.events());
+        let of = match source {
+            Source::Replay(_) => "",
+            _ => "(syscall) ",
+        };
+        log::error(&format!(
+            "{of}Elapsed time: {seconds:.3}, Captured Events: {events}, {:.2} eps",
+            events as f64 / seconds
+        ));
+    }
+    let drops = live::report(&source, options.verbose);
+    say(&engine.finish())?;
+    if !drops.is_empty() {
+        log::error(drops.trim_end());
+    }
+    outcome
+}
+
+/// Opens the source of events.
+fn open(config: &Config, calls: &[SyscallCode]) -> anyhow::Result<(Source, State)> {
+    match &config.engine {
+        Driver::Replay(file) => {
+            log::info(&format!(
+                "Replaying events from the capture file: {}",
+                file.display()
+            ));
+            Source::replay(file).map_err(|error| {
+                let cause = match &error {
+                    SourceError::Capture { cause, .. } => cause.to_string(),
+                    other => other.to_string(),
+                };
+                anyhow::Error::msg(format!(
+                    "Could not open trace filename {} for reading: {cause}",
+                    file.display()
+                ))
+            })
+        }
+        Driver::Idle => {
+            log::info(
+                "Enabled event source 'syscall' will be opened with no driver, no event will be produced",
+            );
+            log::info("Opening 'syscall' source with no driver");
+            Ok(Source::idle())
+        }
+        Driver::Probe { .. } => live::open(config, calls).map_err(|error| explain(&error)),
+    }
+}
+
+/// Which sources to open; there is one yet. A capture brings its own.
+pub(crate) fn select_sources(config: &Config, options: &Options) -> anyhow::Result<()> {
+    if matches!(config.engine, Driver::Replay(_)) {
+        return Ok(());
+    }
+    log::info("Loaded event sources: syscall");
+    if !options.enable_sources.is_empty() && !options.disable_sources.is_empty() {
+        bail!("You can not mix --enable-source and --disable-source");
+    }
+    let known = |name: &&String| name.as_str() != "syscall";
+    if let Some(name) = options.enable_sources.iter().find(known) {
+        bail!("Attempted enabling an unknown event source: {name}");
+    }
+    if let Some(name) = options.disable_sources.iter().find(known) {
+        bail!("Attempted disabling an unknown event source: {name}");
+    }
+    if !options.disable_sources.is_empty() {
+        bail!("Must enable at least one event source");
+    }
+    log::info("Enabled event sources: syscall");
+    Ok(())
+}
+
+/// These errors say their causes themselves.
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+pub(crate) fn whole(error: SourceError) -> anyhow::Error {
+    anyhow::Error::msg(error.to_string())
+}
+
+/// Adds to why we cannot watch what can be done without watching.
+fn explain(error: &SourceError) -> anyhow::Error {
+    anyhow::Error::msg(format!(
+        "{error}\n  without it: replay a capture file, which needs no privileges:\n    \
+         falco -o engine.kind=replay -o engine.replay.capture_file=FILE.scap"
+    ))
+}
