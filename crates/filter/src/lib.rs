@@ -69,5 +69,5 @@ pub mod value;
 pub use catalog::{Catalog, Field, FieldError, Print, Slot, Type};
 pub use compile::{CompileError, Compiler};
 pub use operand::Operand;
-pub use program::{Memo, Program, Tests, Warning};
+pub use program::{Known, Memo, Program, Start, Tests, Warning};
 pub use value::{Value, Values};

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bumpalo::Bump;
+
 use crate::ast::{Cmp, Pos};
 use crate::glob::Glob;
 use crate::operand::{Node, Operand};
 use crate::predicate::{Predicate, Relation};
 use crate::strings::contains_folded;
-use crate::{Value, Values};
+use crate::{Slot, Value, Values};
 
 /// The tests of many programs; equal tests are one.
 #[derive(Debug, Default)]
@@ -91,6 +93,20 @@ impl Tests {
         self.tests.is_empty()
     }
 
+    /// The answers that follow from the value of one field alone, whatever the others are: the tests, with what they say.
+    pub fn known<'e>(&self, slot: Slot, value: Value<'e>, arena: &'e Bump) -> Known {
+        let alone = Alone { slot, value, arena };
+        let answers = self.tests.iter().enumerate().filter(|(_, test)| {
+            matches!(&test.left, Node::Field(left) if *left == slot)
+                && !matches!(test.asked, Asked::Operand(..))
+        });
+        Known(
+            answers
+                .map(|(index, test)| (index as u32, test.holds(&alone)))
+                .collect(),
+        )
+    }
+
     fn holds<'e>(&self, index: u32, values: &impl Values<'e>, memo: &mut Memo) -> bool {
         let Some(test) = self.tests.get(index as usize) else {
             return false;
@@ -110,6 +126,34 @@ impl Tests {
             }
             None => test.holds(values),
         }
+    }
+}
+
+/// See [`Tests::known`]; by test, in order.
+#[derive(Clone, Debug)]
+pub struct Known(Vec<(u32, bool)>);
+
+impl Known {
+    fn answer(&self, test: u32) -> Option<bool> {
+        let at = self.0.binary_search_by_key(&test, |(test, _)| *test).ok()?;
+        self.0.get(at).map(|(_, answer)| *answer)
+    }
+}
+
+/// The value of one field, and no other.
+struct Alone<'e> {
+    slot: Slot,
+    value: Value<'e>,
+    arena: &'e Bump,
+}
+
+impl<'e> Values<'e> for Alone<'e> {
+    fn value(&self, slot: Slot) -> Option<Value<'e>> {
+        (slot == self.slot).then_some(self.value)
+    }
+
+    fn arena(&self) -> &'e Bump {
+        self.arena
     }
 }
 
@@ -196,6 +240,10 @@ fn order(left: &Value<'_>, right: &Value<'_>) -> Option<std::cmp::Ordering> {
     }
 }
 
+/// Where a program begins to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start(u32);
+
 /// Something that is probably not meant as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
@@ -229,7 +277,30 @@ impl Program {
     /// Whether the condition holds. `tests` are those of the compiler that made the program; `memo` is of the same tests, and of the
     /// thing that `values` come from.
     pub fn run<'e>(&self, tests: &Tests, values: &impl Values<'e>, memo: &mut Memo) -> bool {
+        self.run_from(Start(self.start), tests, values, memo)
+    }
+
+    /// Where running may begin when some answers are known; `None` when the condition cannot hold then.
+    pub fn start(&self, known: &Known) -> Option<Start> {
         let mut at = self.start;
+        while let Some(step) = self.code.get(at as usize)
+            && let Some(answer) = known.answer(step.test)
+        {
+            at = if answer { step.on_true } else { step.on_false };
+        }
+        (at != REJECT).then_some(Start(at))
+    }
+
+    /// The same as [`Program::run`], from a place that [`Program::start`] gave.
+    #[inline]
+    pub fn run_from<'e>(
+        &self,
+        start: Start,
+        tests: &Tests,
+        values: &impl Values<'e>,
+        memo: &mut Memo,
+    ) -> bool {
+        let Start(mut at) = start;
         while let Some(step) = self.code.get(at as usize) {
             at = if tests.holds(step.test, values, memo) {
                 step.on_true

@@ -178,6 +178,64 @@ proptest! {
     }
 }
 
+/// Conditions over two fields that have one letter each.
+fn letters() -> impl Strategy<Value = Expr> {
+    let check = (
+        prop::sample::select(&["t.x", "s.a"][..]),
+        prop::collection::vec("[abc]", 0..3),
+        prop::sample::select(&[Cmp::In, Cmp::Ne, Cmp::Eq, Cmp::Exists][..]),
+    )
+        .prop_map(|(name, letters, cmp)| {
+            let values: Vec<Vec<u8>> = letters.into_iter().map(String::into_bytes).collect();
+            let right = match cmp {
+                Cmp::In => Right::List(values, AT),
+                Cmp::Exists => Right::Nothing,
+                _ => Right::Value(values.concat(), AT),
+            };
+            Expr::Check(Box::new(Check {
+                left: Operand::Field {
+                    name: name.to_owned(),
+                    arg: None,
+                    pos: AT,
+                },
+                op: Op {
+                    cmp,
+                    modifier: None,
+                },
+                right,
+                pos: AT,
+            }))
+        });
+    check.prop_recursive(4, 24, 4, |inner| {
+        let several = prop::collection::vec(inner.clone(), 2..4);
+        prop_oneof![
+            several.clone().prop_map(|all| Expr::And(all, AT)),
+            several.prop_map(|all| Expr::Or(all, AT)),
+            inner.prop_map(|e| Expr::Not(Box::new(e), AT)),
+        ]
+    })
+}
+
+proptest! {
+    /// What is decided beforehand from one field is what would be decided later.
+    #[test]
+    fn known_answers_change_nothing(tree in letters(), x in "[abc]", a in "[abc]") {
+        use falco_filter::{Memo, Slot, Type, Value};
+        let arena = bumpalo::Bump::new();
+        let x = Value::Str(x.as_bytes());
+        let rows = vec![("t.x", Type::CharBuf, Some(x)), ("s.a", Type::CharBuf, Some(Value::Str(a.as_bytes())))];
+        let mut compiler = Compiler::new();
+        let program = compiler.condition(&tree, &mut Names::of(&rows)).unwrap();
+        let tests = compiler.finish();
+        let thing = thing::Thing { rows, arena: &arena };
+        let whole = program.run(&tests, &thing, &mut Memo::new(&tests));
+        let part = program
+            .start(&tests.known(Slot(0), x, &arena))
+            .is_some_and(|start| program.run_from(start, &tests, &thing, &mut Memo::new(&tests)));
+        prop_assert_eq!(whole, part, "{}", tree);
+    }
+}
+
 const TOKENS: &[&str] = &[
     "(", ")", " ", ",", "=", "!=", "<", "s.a", "x", "and", "or", "not", " and ", " or ", "not ",
     "in", " in ", "tolower(", "join(", "val(", "[", "]", "\"", "'", "\\", "5", "0x", "anyof ",

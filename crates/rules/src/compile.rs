@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use falco_filter::ast::{Expr, Right};
-use falco_filter::{Catalog, Compiler, Program, Tests};
+use falco_filter::{Catalog, Compiler, Program, Slot, Tests};
 
 use crate::Priority;
 use crate::collect::{Collection, RuleInfo};
@@ -92,6 +92,8 @@ pub(crate) struct Compiled {
     pub(crate) macros: Vec<Macro>,
     pub(crate) lists: Vec<List>,
     pub(crate) tests: Tests,
+    /// The place of `evt.type`, if there is such a field.
+    pub(crate) type_slot: Option<Slot>,
 }
 
 impl std::fmt::Debug for Compiled {
@@ -111,6 +113,7 @@ pub(crate) fn compile(
 ) -> Checked<Compiled> {
     let mut lists = Lists::new(collection);
     let macros = Macros::new(collection, &mut lists)?;
+    let type_slot = catalog.field("evt.type", None).ok().map(|field| field.slot);
     let mut run = Run {
         collection,
         config,
@@ -153,6 +156,7 @@ pub(crate) fn compile(
         macros: macros.into_all(),
         lists: lists.into_all(),
         tests: compiler.finish(),
+        type_slot,
     })
 }
 

@@ -1,7 +1,8 @@
 //! The rule set: which rules look at which events, which are enabled, and running them.
 
+use bumpalo::Bump;
 use falco_event::{EventCode, codes};
-use falco_filter::{Memo, Tests, Values};
+use falco_filter::{Memo, Slot, Start, Tests, Value, Values};
 
 use crate::Priority;
 use crate::compile::{Compiled, Rule};
@@ -45,9 +46,14 @@ pub struct RuleSet {
     rules: Vec<Rule>,
     enabled: Vec<bool>,
     tests: Tests,
-    /// For each event the enabled rules that look at it, in order.
-    index: Box<[Box<[RuleIx]>]>,
+    /// The place of `evt.type`, if there is such a field.
+    type_slot: Option<Slot>,
+    /// For each event the enabled rules that look at it, in order, and where their programs begin: past what the event's type decides.
+    index: Box<[Box<[Begin]>]>,
 }
+
+/// A rule, and where its program begins if that is known.
+type Begin = (RuleIx, Option<Start>);
 
 impl RuleSet {
     pub(crate) fn new(compiled: Compiled, min_priority: Priority) -> RuleSet {
@@ -58,6 +64,7 @@ impl RuleSet {
             enabled: rules.iter().map(|rule| rule.enabled).collect(),
             rules,
             tests: compiled.tests,
+            type_slot: compiled.type_slot,
             index: Box::default(),
         };
         set.build_index();
@@ -143,11 +150,15 @@ impl RuleSet {
             return;
         };
         memo.next_event();
-        for &ix in rules {
+        for &(ix, start) in rules {
             let Some(rule) = self.rules.get(ix.0 as usize) else {
                 continue;
             };
-            if rule.program.run(&self.tests, values, memo) {
+            let matches = match start {
+                Some(start) => rule.program.run_from(start, &self.tests, values, memo),
+                None => rule.program.run(&self.tests, values, memo),
+            };
+            if matches {
                 on_match(ix);
                 if matching == Matching::First {
                     return;
@@ -156,12 +167,26 @@ impl RuleSet {
         }
     }
 
-    /// Every rule also looks at asynchronous events: their names are not known beforehand.
+    /// Every rule also looks at asynchronous events: their names are not known beforehand. Of other events the name is, so that what a
+    /// condition asks of it need not be asked again for each event, and a rule that it excludes need not be run at all.
     fn build_index(&mut self) {
+        // Of these two the event tells its name.
+        const NAMED_LATER: [EventCode; 2] = [codes::ASYNCEVENT_E, codes::GENERIC_X];
+        let arena = Bump::new();
         let index = EventCode::all().map(|code| {
-            self.enabled()
+            let rules: Vec<(RuleIx, &Rule)> = self
+                .enabled()
                 .filter(|(_, rule)| code == codes::ASYNCEVENT_E || rule.reach.events.contains(code))
-                .map(|(ix, _)| ix)
+                .collect();
+            let name = code.info().name.as_bytes();
+            let known = (self.type_slot)
+                .filter(|_| !rules.is_empty() && !NAMED_LATER.contains(&code))
+                .map(|slot| self.tests.known(slot, Value::Str(name), &arena));
+            (rules.into_iter())
+                .filter_map(|(ix, rule)| match &known {
+                    Some(known) => Some((ix, Some(rule.program.start(known)?))),
+                    None => Some((ix, None)),
+                })
                 .collect()
         });
         self.index = index.collect();
