@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) folders: Vec<PathBuf>,
     /// All as it was typed and merged.
     pub(crate) tree: Value,
+    /// Whether a change of the files is to be noticed.
+    pub(crate) watch: bool,
     /// The plugins that are described, and those to load, in order.
     pub(crate) known_plugins: Vec<Plugin>,
     pub(crate) plugins: Vec<Plugin>,
@@ -256,6 +258,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         files: Vec::new(),
         folders: Vec::new(),
         tree: Value::Null,
+        watch: keys.truth("watch_config_files", true),
         known_plugins,
         plugins,
         engine: engine::engine(keys, &mut warnings)?,

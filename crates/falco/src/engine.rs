@@ -8,11 +8,10 @@ use std::{
 };
 
 use bumpalo::Bump;
-use falco_alerts::{Alert, Kind, Outputs, Priority, Tally};
+use falco_alerts::{Alert, Kind, Priority};
 use falco_event::Origin;
-use falco_fields::{Catalogue, Context, Facts, Seen};
-use falco_filter::Memo;
-use falco_rules::{ExtraOutput, Matching, Rule, RuleIx, RuleSet};
+use falco_fields::{Context, Facts, Seen};
+use falco_rules::{ExtraOutput, RuleIx};
 use falco_sources::{Delivery, Next, Source};
 use falco_state::{State, Subject};
 use jiff::tz::TimeZone;
@@ -23,110 +22,121 @@ use crate::{
     config::Engine as Driver,
     live::Drops,
     log, outputs,
-    record::{Full, Recorder},
-    run::{Prepared, Signals, is_set, whole},
+    record::Full,
+    reload::{Message, Reloader},
+    run::{Signals, is_set, whole},
+    set::{Retired, Set},
 };
 
 /// How long the loop waits for an event before it looks at signals again.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a replay waits for room in the queue before it tries again.
 const ROOM: Duration = Duration::from_hours(1);
-/// How long channels may take nothing at the end.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-
 /// Everything that an event passes through.
 pub(crate) struct Engine {
-    catalogue: Catalogue,
+    set: Set,
     context: Context,
-    rules: RuleSet,
-    memo: Memo,
-    matching: Matching,
-    /// The rules' names, sources and tags, as alerts hold them.
-    labels: Vec<Labels>,
-    outputs: Outputs,
-    recorder: Option<Recorder>,
-    tally: Tally,
     arena: Bump,
     matched: Vec<RuleIx>,
-    time_field: &'static str,
+    drops: Drops,
     replay: bool,
-    json: bool,
+    started: Instant,
     until_ns: u64,
+    /// Events before it were shown to a source that is closed by now: they are only for the state.
+    seen_ns: u64,
     seconds: u64,
     events: u64,
 }
 
-struct Labels {
-    name: Arc<str>,
-    source: Arc<str>,
-    tags: Arc<[Arc<str>]>,
-    priority: Priority,
+/// Why the loop ends.
+pub(crate) enum Pause {
+    /// There is nothing more, or somebody wants it to end.
+    End,
+    /// There is another set.
+    Reload(Box<Set>),
 }
 
 impl Engine {
-    pub(crate) fn new(prepared: Prepared, options: &Options) -> anyhow::Result<Engine> {
-        let Prepared {
-            config,
-            catalogue,
-            rules,
-            ..
-        } = prepared;
-        let config = &config;
-        let labels: Vec<Labels> = rules.rules().iter().map(labels).collect();
-        let replay = matches!(config.engine, Driver::Replay(_));
+    pub(crate) fn new(set: Set, options: &Options) -> Engine {
+        let replay = matches!(set.config.engine, Driver::Replay(_));
         let hostname = if replay {
             String::new()
         } else {
             outputs::hostname()
         };
-        let zone = TimeZone::system();
         let context = Context {
             hostname: hostname.into_bytes().into(),
-            zone: zone.clone(),
+            zone: TimeZone::system(),
             ..Context::default()
         };
-        Ok(Engine {
-            memo: rules.memo(),
-            tally: Tally::new(labels.iter().map(|labels| Arc::clone(&labels.name))),
+        Engine {
+            set,
             context,
-            outputs: outputs::start(config, zone, outputs::channels(config))?,
-            recorder: config.capture.clone().map(Recorder::new),
-            matching: config.matching,
             arena: Bump::new(),
             matched: Vec::new(),
-            time_field: if config.time_iso {
-                "evt.time.iso8601"
-            } else {
-                "evt.time"
-            },
+            drops: Drops::default(),
             replay,
-            json: config.json,
+            started: Instant::now(),
             until_ns: u64::MAX,
+            seen_ns: 0,
             seconds: options.seconds,
             events: 0,
-            catalogue,
-            rules,
-            labels,
-        })
+        }
     }
 
-    /// Takes events until there are no more, or a signal comes.
+    /// What runs.
+    pub(crate) fn set(&self) -> &Set {
+        &self.set
+    }
+
+    /// Runs another set from now on; the one before.
+    pub(crate) fn swap(&mut self, set: Set) -> Retired {
+        mem::replace(&mut self.set, set).retire()
+    }
+
+    /// What comes until this time comes from the old source, and is shown to the rules; then the new one is asked.
+    pub(crate) fn drain(
+        &mut self,
+        old: &mut Source,
+        state: &mut State,
+        until_ns: u64,
+    ) -> anyhow::Result<()> {
+        self.seen_ns = 0;
+        while let Next::Event(delivery) = old.next(Duration::ZERO).map_err(whole)? {
+            if delivery.event.time_ns() >= until_ns {
+                break;
+            }
+            self.take(delivery, state);
+        }
+        self.seen_ns = until_ns;
+        self.drops = Drops::default();
+        Ok(())
+    }
+
+    /// Takes events until there are no more, a signal comes, or another set.
     pub(crate) fn run(
         &mut self,
         source: &mut Source,
-        mut state: State,
+        state: &mut State,
         signals: &Signals,
-    ) -> anyhow::Result<()> {
-        let mut drops = Drops::default();
-        let started = Instant::now();
+        reloader: &Reloader,
+    ) -> anyhow::Result<Pause> {
         loop {
             if is_set(&signals.stop) {
                 log::info("SIGINT received, exiting...");
-                return Ok(());
+                return Ok(Pause::End);
             }
-            if signals.reopen.swap(false, Ordering::Relaxed) {
+            if is_set(&signals.reopen) {
+                signals.reopen.store(false, Ordering::Relaxed);
                 log::info("SIGUSR1 received, reopening outputs...");
-                self.outputs.reopen();
+                self.set.outputs.reopen();
+            }
+            if is_set(&reloader.called) {
+                match reloader.message() {
+                    Some(Message::Ready(set)) => return Ok(Pause::Reload(set)),
+                    Some(Message::Failed(error)) => self.tell(restart_failed(&error)),
+                    None => {}
+                }
             }
             match source.next(PATIENCE).map_err(whole)? {
                 Next::Event(delivery) => {
@@ -136,24 +146,26 @@ impl Engine {
                             time_ns.saturating_add(self.seconds.saturating_mul(1_000_000_000));
                     }
                     if time_ns >= self.until_ns {
-                        return Ok(());
+                        return Ok(Pause::End);
                     }
-                    self.take(delivery, &mut state);
-                    if drops.is_due(time_ns) {
-                        drops.look(source);
+                    self.take(delivery, state);
+                    if self.drops.is_due(time_ns) {
+                        self.drops.look(source);
                     }
                 }
                 Next::Restart(fresh) => {
-                    self.stop_recording();
-                    state = *fresh;
+                    self.set.stop_recording();
+                    *state = *fresh;
                 }
                 Next::Timeout => {
                     // While nothing happens, only the clock tells.
-                    if self.seconds > 0 && started.elapsed() >= Duration::from_secs(self.seconds) {
-                        return Ok(());
+                    if self.seconds > 0
+                        && self.started.elapsed() >= Duration::from_secs(self.seconds)
+                    {
+                        return Ok(Pause::End);
                     }
                 }
-                Next::End => return Ok(()),
+                Next::End => return Ok(Pause::End),
             }
         }
     }
@@ -174,10 +186,13 @@ impl Engine {
             return;
         }
         self.events += 1;
-        if self.rules.looks_at(event.code()) {
+        if event.time_ns() < self.seen_ns {
+            return;
+        }
+        if self.set.rules.looks_at(event.code()) {
             self.assert(delivery, subject, state);
         }
-        if let Some(recorder) = &mut self.recorder
+        if let Some(recorder) = &mut self.set.recorder
             && let Some(full) = recorder.event(&delivery, state)
         {
             self.tell(recording_is_full(full));
@@ -195,20 +210,20 @@ impl Engine {
             number,
             cpu,
         };
-        let facts = Facts::new(&self.catalogue, &self.context, state, seen, &self.arena);
-        self.rules.run(
+        let facts = Facts::new(&self.set.catalogue, &self.context, state, seen, &self.arena);
+        self.set.rules.run(
             event.code(),
             &facts,
-            &mut self.memo,
-            self.matching,
+            &mut self.set.memo,
+            self.set.config.matching,
             |rule| matched.push(rule),
         );
         for ix in matched.drain(..) {
-            if let Some(labels) = self.labels.get(ix.0 as usize) {
-                self.tally.count(ix.0 as usize, labels.priority);
+            if let Some(labels) = self.set.labels.get(ix.0 as usize) {
+                self.set.tally.count(ix.0 as usize, labels.priority);
             }
             self.raise(ix, &facts, event.time_ns());
-            if let (Some(recorder), Some(rule)) = (&mut self.recorder, self.rules.get(ix)) {
+            if let (Some(recorder), Some(rule)) = (&mut self.set.recorder, self.set.rules.get(ix)) {
                 recorder.matched(rule, event.time_ns());
             }
         }
@@ -218,19 +233,20 @@ impl Engine {
 
     /// Puts an alert together; the only place on the way of an event that allocates.
     fn raise(&self, ix: RuleIx, facts: &Facts<'_>, time_ns: u64) {
-        let (Some(rule), Some(labels)) = (self.rules.get(ix), self.labels.get(ix.0 as usize))
+        let (Some(rule), Some(labels)) =
+            (self.set.rules.get(ix), self.set.labels.get(ix.0 as usize))
         else {
             return;
         };
         let mut message = Vec::new();
         rule.output.render(facts, &mut message);
         let mut fields = BTreeMap::new();
-        if self.json {
+        if self.set.config.json {
             rule.output.fields(facts, time_ns, &mut fields);
             for extra in &rule.extra_fields {
                 add(extra, facts, time_ns, &mut fields);
             }
-            fields.insert(self.time_field.into(), time_ns.into());
+            fields.insert(self.set.time_field.into(), time_ns.into());
         }
         let alert = Alert {
             time_ns,
@@ -250,35 +266,21 @@ impl Engine {
         if self.replay {
             // A capture can wait. What the queue gives back is offered again, unless nobody takes it any more.
             let mut alert = alert;
-            while let Err(back) = self.outputs.offer(alert, ROOM) {
-                if self.outputs.is_dead() {
+            while let Err(back) = self.set.outputs.offer(alert, ROOM) {
+                if self.set.outputs.is_dead() {
                     break;
                 }
                 alert = *back;
             }
         } else {
             // What does not fit is counted and reported there.
-            let _ = self.outputs.push(alert);
+            let _ = self.set.outputs.push(alert);
         }
     }
 
-    fn stop_recording(&mut self) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.close(0);
-        }
-    }
-
-    /// Writes what is left; the closing statistics.
-    pub(crate) fn finish(mut self) -> String {
-        self.stop_recording();
-        let dropped = self.outputs.dropped();
-        self.outputs.finish(LAST_WORDS);
-        if dropped > 0 {
-            log::warning(&format!(
-                "{dropped} alerts found no room in the queue and were dropped"
-            ));
-        }
-        self.tally.to_string()
+    /// It takes no more events.
+    pub(crate) fn finish(self) -> Retired {
+        self.set.retire()
     }
 }
 
@@ -296,9 +298,8 @@ fn add(extra: &ExtraOutput, facts: &Facts<'_>, time_ns: u64, fields: &mut BTreeM
 /// The message that a recording ended because of its size.
 fn recording_is_full(full: Full) -> Alert {
     const RULE: &str = "Falco internal: capture size limit reached";
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Alert::internal(
-        now.map_or(0, |now| now.as_nanos() as u64),
+        now_ns(),
         Priority::Informational,
         RULE,
         format!("{RULE}. Configured limit: {} MB.", full.limit_mb),
@@ -309,14 +310,20 @@ fn recording_is_full(full: Full) -> Alert {
     )
 }
 
-fn labels(rule: &Rule) -> Labels {
-    Labels {
-        name: rule.name.as_str().into(),
-        source: rule.source.as_str().into(),
-        tags: rule.tags.iter().map(|tag| tag.as_str().into()).collect(),
-        priority: Priority::ALL
-            .get(rule.priority as usize)
-            .copied()
-            .unwrap_or(Priority::Debug),
-    }
+/// The message that what was loaded anew is not good.
+fn restart_failed(error: &str) -> Alert {
+    const RULE: &str = "Falco internal: hot restart failure";
+    Alert::internal(
+        now_ns(),
+        Priority::Critical,
+        RULE,
+        format!("{RULE}: {error}"),
+        BTreeMap::new(),
+    )
+}
+
+/// The time of the clock.
+pub(crate) fn now_ns() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_nanos() as u64)
 }

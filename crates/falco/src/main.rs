@@ -11,8 +11,10 @@ mod log;
 mod outputs;
 mod plugins;
 mod record;
+mod reload;
 mod rules;
 mod run;
+mod set;
 mod support;
 mod syscalls;
 

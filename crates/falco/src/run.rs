@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -22,10 +23,14 @@ use crate::{
     actions::say,
     cli::Options,
     config::{self, Config, Engine as Driver},
-    engine::Engine,
+    engine::{Engine, Pause, now_ns},
     live,
     log::{self, Level},
-    outputs, rules, syscalls,
+    outputs,
+    reload::Reloader,
+    rules,
+    set::Set,
+    syscalls,
 };
 
 /// Flags that signals set.
@@ -63,11 +68,15 @@ pub(crate) struct Prepared {
     pub(crate) rules: RuleSet,
     /// The calls to ask the kernel for.
     pub(crate) calls: Vec<SyscallCode>,
+    /// Where the rules were read from.
+    pub(crate) rules_files: Vec<PathBuf>,
+    pub(crate) rules_folders: Vec<PathBuf>,
 }
 
 /// Loads the rules of a configuration.
 pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepared> {
-    let (loader, catalogue) = rules::load(&config, &rules::texts(&config, options)?.files)?;
+    let texts = rules::texts(&config, options)?;
+    let (loader, catalogue) = rules::load(&config, &texts.files)?;
     let mut rules = loader.finish();
     rules::select(&config, &mut rules);
     if !outputs::any(&config) {
@@ -82,6 +91,8 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
         catalogue,
         rules,
         calls,
+        rules_files: texts.paths,
+        rules_folders: texts.folders,
     })
 }
 
@@ -139,10 +150,23 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
         })?;
     }
     rules::say_enabled(&prepared.rules);
-    let (mut source, state) = open(&prepared.config, &prepared.calls)?;
-    let mut engine = Engine::new(prepared, options)?;
+    let reloader = Reloader::start(options, &prepared)?;
+    let set = Set::new(prepared)?;
+    let (mut source, mut state) = open(&set.config, &set.calls)?;
+    let mut engine = Engine::new(set, options);
     let started = Instant::now();
-    let outcome = engine.run(&mut source, state, &signals);
+    let outcome = loop {
+        match engine.run(&mut source, &mut state, &signals, &reloader) {
+            Ok(Pause::Reload(set)) => {
+                log::info("SIGHUP received, restarting...");
+                if let Err(error) = replace(*set, &mut engine, &mut source, &mut state, &reloader) {
+                    break Err(error);
+                }
+            }
+            Ok(Pause::End) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
     if options.verbose {
         let (seconds, events) = (started.elapsed().as_secs_f64(), engine.events());
         let of = match source {
@@ -155,11 +179,58 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
         ));
     }
     let drops = live::report(&source, options.verbose);
-    say(&engine.finish())?;
+    reloader.finish();
+    say(&engine.finish().finish())?;
     if !drops.is_empty() {
         log::error(drops.trim_end());
     }
     outcome
+}
+
+/// Puts another set in place of the one that runs, between two events. The source and the state stay, unless the new set needs what the
+/// source does not give: then another is opened beside, and asked from the moment on to which the old one has told everything.
+fn replace(
+    mut set: Set,
+    engine: &mut Engine,
+    source: &mut Source,
+    state: &mut State,
+    reloader: &Reloader,
+) -> anyhow::Result<()> {
+    let old = engine.set();
+    let same = old.config.engine == set.config.engine && old.config.snaplen == set.config.snaplen;
+    let asked = |call| old.calls.contains(call);
+    let live = matches!(source, Source::Live(_));
+    if same && (!live || set.calls.iter().all(asked)) {
+        // The source reports more than is needed now, and may be needed again.
+        set.calls.clone_from(&old.calls);
+        if let Source::Idle = source {
+            open_idle();
+        } else {
+            log::info("The 'syscall' source and what is known of the system stay.");
+        }
+    } else {
+        let (mut fresh, fresh_state) = open(&set.config, &set.calls)?;
+        if live {
+            engine.drain(source, state, now_ns())?;
+        }
+        std::mem::swap(source, &mut fresh);
+        *state = fresh_state;
+    }
+    let before = Instant::now();
+    let old = engine.swap(set);
+    log::line(
+        Level::Debug,
+        &format!("Replaced in {} µs", before.elapsed().as_micros()),
+    );
+    reloader.retire(old);
+    Ok(())
+}
+
+fn open_idle() {
+    log::info(
+        "Enabled event source 'syscall' will be opened with no driver, no event will be produced",
+    );
+    log::info("Opening 'syscall' source with no driver");
 }
 
 /// Opens the source of events.
@@ -182,10 +253,7 @@ fn open(config: &Config, calls: &[SyscallCode]) -> anyhow::Result<(Source, State
             })
         }
         Driver::Idle => {
-            log::info(
-                "Enabled event source 'syscall' will be opened with no driver, no event will be produced",
-            );
-            log::info("Opening 'syscall' source with no driver");
+            open_idle();
             Ok(Source::idle())
         }
         Driver::Probe { .. } => live::open(config, calls).map_err(|error| explain(&error)),

@@ -1,0 +1,108 @@
+//! What a reload replaces as a whole: the rules with all that is made for them, and the outputs.
+
+use std::{sync::Arc, time::Duration};
+
+use falco_alerts::{Outputs, Priority, Tally};
+use falco_event::SyscallCode;
+use falco_fields::Catalogue;
+use falco_filter::Memo;
+use falco_rules::{Rule, RuleSet};
+use jiff::tz::TimeZone;
+
+use crate::{config::Config, log, outputs, record::Recorder, run::Prepared};
+
+/// How long channels may take nothing at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A configuration with its rules, and where their alerts go.
+pub(crate) struct Set {
+    pub(crate) config: Config,
+    pub(crate) calls: Vec<SyscallCode>,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) rules: RuleSet,
+    pub(crate) memo: Memo,
+    /// The rules' names, sources and tags, as alerts hold them.
+    pub(crate) labels: Vec<Labels>,
+    pub(crate) outputs: Outputs,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) tally: Tally,
+    /// The name that the time of an alert has among its fields.
+    pub(crate) time_field: &'static str,
+}
+
+pub(crate) struct Labels {
+    pub(crate) name: Arc<str>,
+    pub(crate) source: Arc<str>,
+    pub(crate) tags: Arc<[Arc<str>]>,
+    pub(crate) priority: Priority,
+}
+
+impl Set {
+    pub(crate) fn new(prepared: Prepared) -> anyhow::Result<Set> {
+        let Prepared {
+            config,
+            catalogue,
+            rules,
+            calls,
+            ..
+        } = prepared;
+        let labels: Vec<Labels> = rules.rules().iter().map(labels).collect();
+        Ok(Set {
+            memo: rules.memo(),
+            tally: Tally::new(labels.iter().map(|labels| Arc::clone(&labels.name))),
+            outputs: outputs::start(&config, TimeZone::system(), outputs::channels(&config))?,
+            recorder: config.capture.clone().map(Recorder::new),
+            time_field: if config.time_iso {
+                "evt.time.iso8601"
+            } else {
+                "evt.time"
+            },
+            config,
+            calls,
+            catalogue,
+            rules,
+            labels,
+        })
+    }
+
+    pub(crate) fn stop_recording(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.close(0);
+        }
+    }
+
+    /// It takes no more events.
+    pub(crate) fn retire(mut self) -> Retired {
+        self.stop_recording();
+        Retired(self)
+    }
+}
+
+/// A set that still has alerts to write.
+pub(crate) struct Retired(Set);
+
+impl Retired {
+    /// Writes what is left; the closing statistics.
+    pub(crate) fn finish(self) -> String {
+        let dropped = self.0.outputs.dropped();
+        self.0.outputs.finish(LAST_WORDS);
+        if dropped > 0 {
+            log::warning(&format!(
+                "{dropped} alerts found no room in the queue and were dropped"
+            ));
+        }
+        self.0.tally.to_string()
+    }
+}
+
+fn labels(rule: &Rule) -> Labels {
+    Labels {
+        name: rule.name.as_str().into(),
+        source: rule.source.as_str().into(),
+        tags: rule.tags.iter().map(|tag| tag.as_str().into()).collect(),
+        priority: Priority::ALL
+            .get(rule.priority as usize)
+            .copied()
+            .unwrap_or(Priority::Debug),
+    }
+}
