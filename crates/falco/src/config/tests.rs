@@ -98,3 +98,50 @@ fn the_schema_and_its_remarks() {
         assert_eq!(file.remarks.first().map(String::as_str), remark);
     }
 }
+
+/// The paths of all keys that have no keys of their own, and of lists.
+fn paths(path: &str, shape: &falco_rules::schema::Schema, found: &mut Vec<String>) {
+    use falco_rules::schema::Schema;
+    match shape {
+        Schema::Named(_, shape) => paths(path, shape, found),
+        Schema::Object(object) if !object.properties.is_empty() => {
+            let dot = if path.is_empty() { "" } else { "." };
+            for (name, shape) in object.properties {
+                paths(&format!("{path}{dot}{name}"), shape, found);
+            }
+        }
+        Schema::Array(element) => {
+            found.push(path.to_owned());
+            paths(&format!("{path}[]"), element, found);
+        }
+        Schema::AnyOf(children) if path.ends_with(']') => {
+            children.iter().for_each(|child| paths(path, child, found));
+        }
+        _ if path.ends_with(']') => {}
+        _ => found.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn the_tables_in_the_documentation_are_whole() {
+    let text = include_str!("../../../../docs/configuration.md");
+    let mut keys = Vec::new();
+    paths("", &schema::CONFIG, &mut keys);
+    let options = crate::cli::options::OPTIONS.iter();
+    let mut want: Vec<String> = options
+        .map(|entry| entry.usage().trim().to_owned())
+        .collect();
+    want.extend(keys);
+    want.sort();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    let mut rows: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, want);
+    for entry in crate::cli::options::OPTIONS {
+        assert!(
+            text.contains(&format!("` | {} |", entry.about)),
+            "{}",
+            entry.about
+        );
+    }
+}
