@@ -138,8 +138,10 @@ impl Engine {
                     None => {}
                 }
             }
-            match source.next(PATIENCE).map_err(whole)? {
-                Next::Event(delivery) => {
+            // Taken apart in one step: with `?` an event would be copied once more.
+            match source.next(PATIENCE) {
+                Err(cause) => return Err(whole(cause)),
+                Ok(Next::Event(delivery)) => {
                     let time_ns = delivery.event.time_ns();
                     if self.seconds > 0 && self.until_ns == u64::MAX {
                         self.until_ns =
@@ -153,11 +155,11 @@ impl Engine {
                         self.drops.look(source);
                     }
                 }
-                Next::Restart(fresh) => {
+                Ok(Next::Restart(fresh)) => {
                     self.set.stop_recording();
                     *state = *fresh;
                 }
-                Next::Timeout => {
+                Ok(Next::Timeout) => {
                     // While nothing happens, only the clock tells.
                     if self.seconds > 0
                         && self.started.elapsed() >= Duration::from_secs(self.seconds)
@@ -165,7 +167,7 @@ impl Engine {
                         return Ok(Pause::End);
                     }
                 }
-                Next::End => return Ok(Pause::End),
+                Ok(Next::End) => return Ok(Pause::End),
             }
         }
     }
