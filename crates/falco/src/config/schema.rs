@@ -1,4 +1,6 @@
 //! Which keys falco.yaml has, and what their values are. Keys in byte order, as the check wants them.
+//!
+//! [`CONFIG`] is upstream's, shown as such, and its verdict is upstream's. [`OURS`] and [`EARLIER`] add keys of the top level.
 
 use falco_rules::{
     object,
@@ -88,6 +90,26 @@ pub(crate) static CONFIG: Schema = Named(
         ; &[], 0
     },
 );
+
+/// Keys that upstream never had. Its schema is not asked about them.
+pub(crate) static OURS: Schema = object! {
+    ; &[], 0
+};
+
+/// Keys that upstream had once. We take them as it did; its schema calls them unknown.
+pub(crate) static EARLIER: Schema = object! {
+    "grpc": Named("Grpc", &object! {
+        "bind_address": Text,
+        "cert_chain": Text,
+        "enabled": Boolean,
+        "private_key": Text,
+        "root_certs": Text,
+        "threadiness": Integer,
+        ; &[], 1
+    }),
+    "grpc_output": OUTPUT,
+    ; &[], 0
+};
 
 const APPEND_OUTPUT: Schema = Named(
     "AppendOutput",

@@ -88,6 +88,14 @@ fn the_schema_and_its_remarks() {
             ),
         ),
         (
+            "grpc: {enabled: true, bind: x}",
+            "failed for <root>: Object contains a property that could not be validated using 'properties' or \
+             'additionalProperties' constraints: 'grpc'.",
+            Some(
+                "test.yaml:1:23: there is no key `bind`, it is ignored; `falco --config-schema` shows all keys",
+            ),
+        ),
+        (
             "capture: {max_file_size_mb: 2000000}",
             "failed for <root>[capture][max_file_size_mb]: Expected number less than or equal to 1048576.000000",
             None,
@@ -117,7 +125,7 @@ fn paths(path: &str, shape: &falco_rules::schema::Schema, found: &mut Vec<String
         Schema::AnyOf(children) if path.ends_with(']') => {
             children.iter().for_each(|child| paths(path, child, found));
         }
-        _ if path.ends_with(']') => {}
+        _ if path.ends_with(']') || path.is_empty() => {}
         _ => found.push(path.to_owned()),
     }
 }
@@ -126,7 +134,9 @@ fn paths(path: &str, shape: &falco_rules::schema::Schema, found: &mut Vec<String
 fn the_tables_in_the_documentation_are_whole() {
     let text = include_str!("../../../../docs/configuration.md");
     let mut keys = Vec::new();
-    paths("", &schema::CONFIG, &mut keys);
+    for schema in [&schema::CONFIG, &schema::OURS, &schema::EARLIER] {
+        paths("", schema, &mut keys);
+    }
     let options = crate::cli::options::OPTIONS.iter();
     let mut want: Vec<String> = options
         .map(|entry| entry.usage().trim().to_owned())

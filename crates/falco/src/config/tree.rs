@@ -9,12 +9,15 @@ use std::{
 
 use anyhow::{Context, bail};
 use falco_rules::{
-    schema,
+    schema::{self, Schema},
     yaml::{self, Mark, Node, Scalar, Source},
 };
 use serde_json::{Map, Value};
 
-use super::{expand::expand, schema::CONFIG};
+use super::{
+    expand::expand,
+    schema::{CONFIG, EARLIER, OURS},
+};
 use crate::log;
 
 /// A file of the configuration.
@@ -73,10 +76,20 @@ pub(super) fn parse(name: &str, text: &str) -> anyhow::Result<File> {
     } else {
         expanded(document)
     };
-    if let Some(failure) = schema::failures(&document, &CONFIG).into_iter().next() {
+    let (ours, theirs) = split(&document, &OURS);
+    let (earlier, present) = split(&theirs, &EARLIER);
+    let mut failures = schema::failures(&theirs, &CONFIG).into_iter();
+    if let Some(failure) = failures.next().or_else(|| {
+        let ours = schema::failures(&ours, &OURS).into_iter();
+        ours.chain(schema::failures(&earlier, &EARLIER)).next()
+    }) {
         file.verdict = failure;
     }
-    for unknown in schema::unknown_keys(&document, &CONFIG) {
+    let mut unknown_keys = schema::unknown_keys(&present, &CONFIG);
+    unknown_keys.extend(schema::unknown_keys(&earlier, &EARLIER));
+    unknown_keys.extend(schema::unknown_keys(&ours, &OURS));
+    unknown_keys.sort_by_key(|unknown| unknown.offset);
+    for unknown in unknown_keys {
         let mark = source.mark(unknown.offset);
         let meant = unknown.meant.map_or_else(
             || "; `falco --config-schema` shows all keys".to_owned(),
@@ -92,6 +105,23 @@ pub(super) fn parse(name: &str, text: &str) -> anyhow::Result<File> {
     note_places(&document, &source, "", &mut file.places);
     file.tree = to_value(&document);
     Ok(file)
+}
+
+/// The document with only the keys of the top level that `schema` has, and without them.
+fn split(document: &Node, schema: &Schema) -> (Node, Node) {
+    let (yaml::Value::Map(entries), Schema::Object(object)) = (&document.value, schema) else {
+        return (document.clone(), document.clone());
+    };
+    let is_in = |(key, _): &(Node, Node)| {
+        let mut known = object.properties.iter();
+        known.any(|(name, _)| key.scalar() == Some(name))
+    };
+    let (with, without): (Vec<_>, Vec<_>) = entries.iter().cloned().partition(is_in);
+    let node = |entries: Vec<_>| Node {
+        value: yaml::Value::Map(entries.into()),
+        ..document.clone()
+    };
+    (node(with), node(without))
 }
 
 /// The document with environment variables put in.
