@@ -1,16 +1,112 @@
-//! The channels that alerts are written to.
+//! What a channel is, and what it is given.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Where alerts are written. Those that need more than a line (syslog, programs, HTTP) get the alert itself as well.
+use crate::Alert;
+
+/// A way out for alerts. Each has a queue and a thread of its own, so that it may take its time.
+pub trait Channel: Send {
+    /// What messages call it: one word, `file`, `http`.
+    fn name(&self) -> &str;
+
+    /// Gets an alert out, or keeps it until [`flush`](Channel::flush) if it [`collects`](Channel::collects). Alerts come in order. One
+    /// that fails is reported and, unless it is spooled, lost.
+    ///
+    /// # Errors
+    /// The alert is not out, nor are those kept so far: these are to be forgotten.
+    fn deliver(&mut self, alert: &Arc<Finished>) -> Result<(), Failure>;
+
+    /// Whether alerts are kept until `flush`, because many are cheaper together.
+    fn collects(&self) -> bool {
+        false
+    }
+
+    /// No alert waits at the moment, or many were kept: what was kept goes out now.
+    ///
+    /// # Errors
+    /// What was kept is not out, and is to be forgotten.
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Opens anew what was opened by name, which may mean something else now.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    fn reopen(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// There will be no more alerts; what was held back goes out.
+    ///
+    /// # Errors
+    /// What was held back is lost.
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.flush()
+    }
+}
+
+/// An alert with its line, which is made once and shared by the channels.
 #[derive(Debug)]
-pub enum Channel {
-    /// Standard output.
-    Stdout(Lines<io::Stdout>),
-    /// A file, appended to.
-    File(FileChannel),
+pub struct Finished {
+    /// The alert.
+    pub alert: Alert,
+    line: Vec<u8>,
+}
+
+impl Finished {
+    /// With its line, without a newline.
+    pub fn new(alert: Alert, mut line: Vec<u8>) -> Finished {
+        line.push(b'\n');
+        line.shrink_to_fit();
+        Finished { alert, line }
+    }
+
+    /// The alert as it is configured to be written: UTF-8, no newline.
+    pub fn line(&self) -> &[u8] {
+        self.line.strip_suffix(b"\n").unwrap_or(&self.line)
+    }
+
+    /// The same with a newline.
+    pub fn line_and_newline(&self) -> &[u8] {
+        &self.line
+    }
+}
+
+/// Which channels an alert is for, by their place among those given to [`Outputs::start`](crate::Outputs::start).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routes(u64);
+
+impl Routes {
+    /// Every channel.
+    pub const ALL: Routes = Routes(u64::MAX);
+    /// None.
+    pub const NONE: Routes = Routes(0);
+    /// How many channels there can be.
+    pub const MAX: usize = 64;
+
+    /// These and that channel.
+    #[must_use]
+    pub fn with(self, channel: usize) -> Routes {
+        Routes(self.0 | Routes::bit(channel))
+    }
+
+    /// These without that channel.
+    #[must_use]
+    pub fn without(self, channel: usize) -> Routes {
+        Routes(self.0 & !Routes::bit(channel))
+    }
+
+    /// Whether that channel is among them.
+    pub fn has(self, channel: usize) -> bool {
+        self.0 & Routes::bit(channel) != 0
+    }
+
+    fn bit(channel: usize) -> u64 {
+        1u64.checked_shl(channel as u32).unwrap_or(0)
+    }
 }
 
 /// Why an alert could not be written.
@@ -25,68 +121,18 @@ pub enum Failure {
         #[source]
         cause: io::Error,
     },
-    /// The other end is closed for good.
+    /// The other end is closed for good: the channel gets nothing any more.
     #[error("nobody reads any more")]
     Closed,
     /// Writing failed.
     #[error("{0}")]
     Write(#[source] io::Error),
-}
-
-impl Channel {
-    /// Standard output; with `buffered` lines are written when there are many of them, else each at once.
-    pub fn stdout(buffered: bool) -> Channel {
-        Channel::Stdout(Lines::new(io::stdout(), buffered))
-    }
-
-    /// The file at `path`. With `keep_open` it is opened once, else for each alert.
-    pub fn file(path: PathBuf, keep_open: bool, buffered: bool) -> Channel {
-        Channel::File(FileChannel {
-            path,
-            keep_open,
-            buffered,
-            open: None,
-        })
-    }
-
-    /// What messages call it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Channel::Stdout(_) => "stdout",
-            Channel::File(_) => "file",
-        }
-    }
-
-    /// Writes an alert: `line` ends with a newline.
-    pub(crate) fn deliver(&mut self, line: &[u8]) -> Result<(), Failure> {
-        match self {
-            Channel::Stdout(out) => out.write(line).map_err(Failure::from),
-            Channel::File(file) => file.deliver(line),
-        }
-    }
-
-    /// Opens anew what was opened by name, which may mean something else now.
-    pub(crate) fn reopen(&mut self) -> Result<(), Failure> {
-        match self {
-            Channel::Stdout(_) => Ok(()),
-            Channel::File(file) => {
-                let written = file.close();
-                file.open()?;
-                if !file.keep_open {
-                    file.close()?;
-                }
-                written
-            }
-        }
-    }
-
-    /// Writes what was held back.
-    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        match self {
-            Channel::Stdout(out) => out.flush().map_err(Failure::from),
-            Channel::File(file) => file.close(),
-        }
-    }
+    /// Something that may go well another time.
+    #[error("{0}")]
+    Other(String),
+    /// The other end does not want this alert, and will not want it another time.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl From<io::Error> for Failure {
@@ -99,119 +145,16 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// A writer that gets each line at once, or many together.
-#[derive(Debug)]
-pub enum Lines<W: Write> {
-    /// Each line at once.
-    Single(W),
-    /// Many together.
-    Buffered(BufWriter<W>),
-}
-
-impl<W: Write> Lines<W> {
-    fn new(inner: W, buffered: bool) -> Lines<W> {
-        if buffered {
-            Lines::Buffered(BufWriter::new(inner))
-        } else {
-            Lines::Single(inner)
-        }
-    }
-
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        match self {
-            Lines::Single(out) => {
-                out.write_all(line)?;
-                out.flush()
-            }
-            Lines::Buffered(out) => out.write_all(line),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Lines::Single(out) => out.flush(),
-            Lines::Buffered(out) => out.flush(),
-        }
-    }
-}
-
-/// A file that alerts are appended to.
-#[derive(Debug)]
-pub struct FileChannel {
-    path: PathBuf,
-    keep_open: bool,
-    buffered: bool,
-    open: Option<Lines<File>>,
-}
-
-impl FileChannel {
-    fn deliver(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let out = self.open()?;
-        let written = out.write(line);
-        if !self.keep_open {
-            self.close()?;
-        }
-        written.map_err(Failure::from)
-    }
-
-    fn open(&mut self) -> Result<&mut Lines<File>, Failure> {
-        let out = if let Some(out) = self.open.take() {
-            out
-        } else {
-            let opened = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(&self.path);
-            let file = opened.map_err(|cause| Failure::Open {
-                path: self.path.clone(),
-                cause,
-            })?;
-            Lines::new(file, self.buffered)
-        };
-        Ok(self.open.insert(out))
-    }
-
-    fn close(&mut self) -> Result<(), Failure> {
-        match self.open.take() {
-            Some(mut out) => out.flush().map_err(Failure::from),
-            None => Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
-    fn a_file_is_appended_to_and_opened_anew() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, moved) = (dir.path().join("alerts"), dir.path().join("moved"));
-        for keep_open in [false, true] {
-            fs::write(&path, "old\n").unwrap();
-            let mut file = Channel::file(path.clone(), keep_open, keep_open);
-            file.deliver(b"one\n").unwrap();
-            file.reopen().unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), "old\none\n");
-            fs::rename(&path, &moved).unwrap();
-            file.reopen().unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), "");
-            file.deliver(b"two\n").unwrap();
-            file.finish().unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
-            assert_eq!(fs::read_to_string(&moved).unwrap(), "old\none\n");
-        }
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_opened_is_named() {
-        let mut file = Channel::file("/nowhere/at/all".into(), false, false);
-        let failure = file.deliver(b"x\n").unwrap_err();
-        assert_eq!(
-            failure.to_string(),
-            "failed to open output file /nowhere/at/all"
-        );
+    fn routes_name_channels_by_their_place() {
+        let routes = Routes::NONE.with(0).with(63).with(64);
+        assert!(routes.has(0) && routes.has(63) && !routes.has(1));
+        assert!(!routes.has(64) && !Routes::ALL.has(64));
+        assert_eq!(routes.without(63).without(0), Routes::NONE);
+        assert!(Routes::ALL.has(63));
     }
 }

@@ -1,17 +1,18 @@
-//! Where alerts go: a bounded queue, a worker that writes them as lines of text or JSON, and the channels that it writes to.
+//! Where alerts go: queues, lines of text or JSON, and the channels that take them.
 //!
-//! An [`Alert`] is complete: nothing here knows events, fields or rules. [`Outputs::start`] gives the channels to a worker thread; whoever
-//! raises alerts calls [`Outputs::push`], which never waits and never fails silently: an alert for which there is no room comes back, and
-//! [`Outputs::dropped`] counts it. A channel that fails is reported and keeps the others from nothing.
+//! An [`Alert`] is complete: nothing here knows events, fields or rules. Whoever raises alerts calls [`Outputs::push`]; a thread makes the
+//! line of each, once, and puts both into the queues of the channels it is for ([`Routes`]). Each [`Channel`] has a thread of its own: one
+//! that hangs or fails is reported and holds up no other. All queues are bounded; [`Outputs::dropped`] counts what found no room.
 //!
 //! The crate reads no configuration, asks no clock but for its own patience, and writes nothing but alerts; what is to be said of its
 //! troubles it hands to a reporter.
 //!
 //! ```
-//! use std::{collections::BTreeMap, time::Duration};
-//! use falco_alerts::{Alert, Channel, Format, Kind, Options, Outputs, Priority};
+//! use std::collections::BTreeMap;
+//! use falco_alerts::{Alert, Format, Kind, Options, Outputs, Priority, Routes, StdoutChannel};
 //!
-//! let outputs = Outputs::start(Options::default(), vec![Channel::stdout(false)], |trouble| panic!("{trouble}"))?;
+//! let channels = vec![Box::new(StdoutChannel::new(false)) as _];
+//! let outputs = Outputs::start(Options::default(), channels, |trouble| panic!("{trouble}"))?;
 //! let alert = Alert {
 //!     time_ns: 1_000_000_000,
 //!     priority: Priority::Notice,
@@ -22,8 +23,8 @@
 //!     kind: Kind::Rule { tags: ["shell".into()].into() },
 //! };
 //! assert_eq!(Format::default().line(&alert), b"00:00:01.000000000: Notice a shell was started");
-//! outputs.push(alert).expect("the queue is empty");
-//! outputs.finish(Duration::from_secs(2));
+//! outputs.push(alert, Routes::ALL);
+//! outputs.finish();
 //! # Ok::<(), std::io::Error>(())
 //! ```
 #![forbid(unsafe_code)]
@@ -31,15 +32,19 @@
 mod alert;
 mod channel;
 mod escape;
+mod file;
+mod lane;
 mod line;
 mod outputs;
 mod queue;
 mod tally;
 mod time;
+mod watchdog;
 
 pub use alert::{Alert, Kind, Priority, UnknownPriority};
-pub use channel::{Channel, Failure};
+pub use channel::{Channel, Failure, Finished, Routes};
+pub use file::{FileChannel, StdoutChannel};
 pub use line::Format;
-pub use outputs::{Options, Outputs, Trouble};
+pub use outputs::{Counts, Options, Outputs, Trouble};
 pub use tally::Tally;
 pub use time::{clock_time, iso8601};

@@ -1,29 +1,36 @@
-//! The worker that takes alerts from the queue and writes them to every channel.
+//! From whoever raises alerts to the channels: a queue, a thread that makes lines, and a lane for each channel.
 
-use std::fmt;
-use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::Duration;
+use std::{fmt, io};
 
+use crate::lane::{Lane, Task};
 use crate::queue::Queue;
-use crate::{Alert, Channel, Failure, Format};
+use crate::watchdog::Watchdog;
+use crate::{Alert, Channel, Failure, Finished, Format, Routes};
 
 /// How alerts are queued and written.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many alerts wait at most.
+    /// How many alerts wait at most, in all and for each channel.
     pub capacity: usize,
-    /// How they are written.
+    /// Whether a full queue holds up whoever raises alerts, instead of losing them.
+    pub patient: bool,
+    /// How long a channel may be at one call before that is told; zero: for ever.
+    pub timeout: Duration,
+    /// How alerts are written.
     pub format: Format,
 }
 
 impl Default for Options {
-    /// Text; 32,768 alerts, which is some tens of megabytes.
+    /// Text; 32,768 alerts, which is some tens of megabytes; two seconds.
     fn default() -> Options {
         Options {
             capacity: 32_768,
+            patient: false,
+            timeout: Duration::from_secs(2),
             format: Format::default(),
         }
     }
@@ -32,18 +39,23 @@ impl Default for Options {
 /// Something that whoever runs the program should know.
 #[derive(Debug)]
 pub enum Trouble {
-    /// A channel did not take an alert.
+    /// A channel did not do what it should.
     Channel {
         /// Its name.
-        name: &'static str,
+        name: String,
         /// Why.
         failure: Failure,
     },
-    /// An alert found no room in the queue, for the first time.
+    /// A channel is at one call for longer than it may.
+    Timeout {
+        /// Its name.
+        name: String,
+    },
+    /// An alert found no room in a queue, for the first time.
     QueueFull,
     /// At the end, channels took nothing for too long.
     Discarded {
-        /// How many alerts were lost.
+        /// How many alerts were lost; one that several channels did not get counts for each.
         alerts: usize,
     },
 }
@@ -52,6 +64,11 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trouble::Channel { name, failure } => write!(f, "{name}: {failure}"),
+            // The channels that are not blocked are said to be, too: upstream's words, which people look for.
+            Trouble::Timeout { name } => write!(
+                f,
+                "\"{name}\" output timeout, all output channels are blocked"
+            ),
             Trouble::QueueFull => {
                 f.write_str("Outputs queue out of memory. Drop event and continue on ...")
             }
@@ -62,89 +79,108 @@ impl fmt::Display for Trouble {
     }
 }
 
-type Report = Arc<dyn Fn(Trouble) + Send + Sync>;
+pub(crate) type Report = Arc<dyn Fn(Trouble) + Send + Sync>;
+
+/// What became of the alerts of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// The channel.
+    pub name: String,
+    /// How many are out.
+    pub delivered: u64,
+    /// How many could not be got out.
+    pub failed: u64,
+    /// How many found no room in its queue.
+    pub dropped: u64,
+}
 
 /// The way of alerts out of the program.
 pub struct Outputs {
     shared: Arc<Shared>,
-    report: Report,
-    worker: JoinHandle<()>,
-    /// Closed when the worker is done.
-    done: mpsc::Receiver<()>,
+    patient: bool,
+    timeout: Duration,
+    /// Closed when every thread is done.
+    done: Mutex<mpsc::Receiver<()>>,
+    _watchdog: Watchdog,
 }
 
 struct Shared {
     queue: Queue<Item>,
-    written: AtomicU64,
+    lanes: Vec<Arc<Lane>>,
+    /// How many alerts at least one channel did not get because there was no room.
     dropped: AtomicU64,
-    dead: AtomicBool,
+    report: Report,
 }
 
 enum Item {
-    Alert(Alert),
+    Alert(Box<Alert>, Routes),
     Reopen,
 }
 
+/// How long somebody patient waits for room before it is looked whether there is anybody left to wait for.
+const BREATH: Duration = Duration::from_millis(500);
+
 impl Outputs {
-    /// Starts the worker. `report` is called from it, and by whoever pushes; it must not push alerts itself.
+    /// Starts the threads. `report` is called from them, and by whoever pushes; it must not push alerts itself.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// There are more than [`Routes::MAX`] channels, or the system gives no thread.
     pub fn start(
         options: Options,
-        channels: Vec<Channel>,
+        channels: Vec<Box<dyn Channel>>,
         report: impl Fn(Trouble) + Send + Sync + 'static,
     ) -> io::Result<Outputs> {
-        let shared = Arc::new(Shared {
-            queue: Queue::new(options.capacity),
-            written: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
-            dead: AtomicBool::new(false),
-        });
+        if channels.len() > Routes::MAX {
+            return Err(io::Error::other(format!(
+                "there are {} channels; {} is the limit",
+                channels.len(),
+                Routes::MAX
+            )));
+        }
+        let Options {
+            capacity,
+            patient,
+            timeout,
+            format,
+        } = options;
         let report: Report = Arc::new(report);
         let (alive, done) = mpsc::channel();
-        let worker = Worker {
-            shared: Arc::clone(&shared),
+        let start = |channel| Lane::start(channel, capacity, Arc::clone(&report), alive.clone());
+        let lanes: Vec<_> = channels.into_iter().map(start).collect::<Result<_, _>>()?;
+        let shared = Arc::new(Shared {
+            queue: Queue::new(capacity),
+            lanes: lanes.clone(),
+            dropped: AtomicU64::new(0),
             report: Arc::clone(&report),
-            channels,
-            format: options.format,
-            line: Vec::new(),
+        });
+        let finisher = Finisher {
+            shared: Arc::clone(&shared),
+            format,
+            patient,
+            _alive: alive,
         };
-        let worker = thread::Builder::new()
+        thread::Builder::new()
             .name("outputs".to_owned())
-            .spawn(move || {
-                // Dropped at the end, however it comes about.
-                let _alive: mpsc::Sender<()> = alive;
-                worker.run();
-            })?;
+            .spawn(move || finisher.run())?;
         Ok(Outputs {
             shared,
-            report,
-            worker,
-            done,
+            patient,
+            timeout,
+            done: Mutex::new(done),
+            _watchdog: Watchdog::start(lanes, timeout, report)?,
         })
     }
 
-    /// Hands over an alert.
-    ///
-    /// # Errors
-    /// There is no room for it. It is counted as dropped, and handed back.
-    pub fn push(&self, alert: Alert) -> Result<(), Box<Alert>> {
-        self.offer(alert, Duration::ZERO).inspect_err(|_| {
-            if self.shared.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
-                (self.report)(Trouble::QueueFull);
+    /// Hands over an alert. Somebody patient waits for room, for as long as there is a channel; else an alert without room is counted.
+    pub fn push(&self, alert: Alert, routes: Routes) {
+        let mut item = Item::Alert(Box::new(alert), routes);
+        let patience = if self.patient { BREATH } else { Duration::ZERO };
+        while let Err(back) = self.shared.queue.push(item, patience) {
+            if !self.patient || self.is_dead() {
+                self.shared.drop_one();
+                return;
             }
-        })
-    }
-
-    /// Hands over an alert that can wait, for those who would rather be slow than lose one.
-    ///
-    /// # Errors
-    /// There was no room for it for that long. It is handed back, and not counted: it may be offered again.
-    pub fn offer(&self, alert: Alert, patience: Duration) -> Result<(), Box<Alert>> {
-        match self.shared.queue.push(Item::Alert(alert), patience) {
-            Err(Item::Alert(alert)) => Err(Box::new(alert)),
-            Ok(()) | Err(Item::Reopen) => Ok(()),
+            item = back;
         }
     }
 
@@ -153,32 +189,47 @@ impl Outputs {
         self.shared.queue.push_always(Item::Reopen);
     }
 
-    /// How many alerts found no room.
+    /// How many alerts found no room on the way to at least one channel.
     pub fn dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
-    /// Whether no channel will ever take an alert again.
-    pub fn is_dead(&self) -> bool {
-        self.shared.dead.load(Ordering::Relaxed)
+    /// What became of the alerts of each channel.
+    pub fn counts(&self) -> Vec<Counts> {
+        let counts = |lane: &Arc<Lane>| Counts {
+            name: lane.name.clone(),
+            delivered: lane.delivered.load(Ordering::Relaxed),
+            failed: lane.failed.load(Ordering::Relaxed),
+            dropped: lane.dropped.load(Ordering::Relaxed),
+        };
+        self.shared.lanes.iter().map(counts).collect()
     }
 
-    /// Has everything written and ends the worker. If no alert gets written for `patience`, the rest is discarded, and reported.
-    pub fn finish(self, patience: Duration) {
-        self.shared.queue.close();
+    /// Whether no channel will ever take an alert again.
+    pub fn is_dead(&self) -> bool {
+        self.shared.lanes.iter().all(|lane| lane.is_dead())
+    }
+
+    /// Has everything written and ends the threads. If nothing gets written for as long as a channel may be at one call (two seconds
+    /// where it may for ever), the rest is discarded, and reported.
+    pub fn finish(self) {
+        let shared = &self.shared;
+        let patience = match self.timeout {
+            Duration::ZERO => Options::default().timeout,
+            timeout => timeout,
+        };
+        shared.queue.close();
+        let done = self.done.into_inner();
+        let done = done.unwrap_or_else(PoisonError::into_inner);
         loop {
-            let before = self.shared.written.load(Ordering::Relaxed);
-            match self.done.recv_timeout(patience) {
-                Err(mpsc::RecvTimeoutError::Disconnected) | Ok(()) => {
-                    // A panic of the worker has been shown by the panic handler.
-                    _ = self.worker.join();
-                    return;
-                }
+            let before = shared.calls();
+            match done.recv_timeout(patience) {
+                Err(mpsc::RecvTimeoutError::Disconnected) | Ok(()) => return,
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    if self.shared.written.load(Ordering::Relaxed) == before {
-                        // The worker itself cannot be freed from what holds it.
-                        let alerts = self.shared.queue.clear();
-                        (self.report)(Trouble::Discarded { alerts });
+                    if shared.calls() == before {
+                        // The threads themselves cannot be freed from what holds them.
+                        let alerts = shared.discard();
+                        (shared.report)(Trouble::Discarded { alerts });
                         return;
                     }
                 }
@@ -187,149 +238,91 @@ impl Outputs {
     }
 }
 
+impl Shared {
+    fn drop_one(&self) {
+        if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+            (self.report)(Trouble::QueueFull);
+        }
+    }
+
+    fn calls(&self) -> u64 {
+        let calls = |lane: &Arc<Lane>| lane.calls.load(Ordering::Relaxed);
+        self.lanes.iter().map(calls).sum()
+    }
+
+    fn discard(&self) -> usize {
+        let mut alerts = self.queue.clear();
+        for lane in &self.lanes {
+            lane.queue.close();
+            alerts += lane.queue.clear();
+        }
+        alerts
+    }
+}
+
 impl fmt::Debug for Outputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outputs")
             .field("waiting", &self.shared.queue.len())
             .field("dropped", &self.dropped())
+            .field("channels", &self.counts())
             .finish_non_exhaustive()
     }
 }
 
-struct Worker {
+/// Makes the line of each alert and shares it out.
+struct Finisher {
     shared: Arc<Shared>,
-    report: Report,
-    channels: Vec<Channel>,
     format: Format,
-    line: Vec<u8>,
+    patient: bool,
+    _alive: mpsc::Sender<()>,
 }
 
-impl Worker {
-    fn run(mut self) {
+impl Finisher {
+    fn run(self) {
+        let lanes = &self.shared.lanes;
         while let Some(item) = self.shared.queue.pop() {
             match item {
-                Item::Alert(alert) => {
-                    self.line.clear();
-                    self.format.write(&alert, &mut self.line);
-                    self.line.push(b'\n');
-                    let line = std::mem::take(&mut self.line);
-                    self.each(|channel| channel.deliver(&line));
-                    self.line = line;
-                    self.shared.written.fetch_add(1, Ordering::Relaxed);
+                Item::Alert(alert, routes) => {
+                    let line = self.format.line(&alert);
+                    let finished = Arc::new(Finished::new(*alert, line));
+                    let mut full = false;
+                    for (place, lane) in lanes.iter().enumerate() {
+                        full |= routes.has(place) && !self.hand(lane, &finished);
+                    }
+                    if full {
+                        self.shared.drop_one();
+                    }
                 }
-                Item::Reopen => self.each(Channel::reopen),
+                Item::Reopen => {
+                    for lane in lanes {
+                        lane.queue.push_always(Task::Reopen);
+                    }
+                }
             }
         }
-        self.each(Channel::finish);
+        for lane in lanes {
+            lane.queue.close();
+        }
     }
 
-    /// Does something with every channel. What fails is reported; a channel that nobody reads any more is left out from then on.
-    fn each(&mut self, mut act: impl FnMut(&mut Channel) -> Result<(), Failure>) {
-        let report = &self.report;
-        self.channels.retain_mut(|channel| match act(channel) {
-            Ok(()) => true,
-            Err(failure) => {
-                let stays = !matches!(failure, Failure::Closed);
-                report(Trouble::Channel {
-                    name: channel.name(),
-                    failure,
-                });
-                stays
+    /// Gives the alert to a channel; whether there was room. A channel that is gone needs none.
+    fn hand(&self, lane: &Lane, finished: &Arc<Finished>) -> bool {
+        let patience = if self.patient { BREATH } else { Duration::ZERO };
+        let mut task = Task::Deliver(Arc::clone(finished));
+        while let Err(back) = lane.queue.push(task, patience) {
+            if lane.queue.is_closed() {
+                return true;
             }
-        });
-        if self.channels.is_empty() {
-            self.shared.dead.store(true, Ordering::Relaxed);
+            if !self.patient {
+                lane.dropped.fetch_add(1, Ordering::Relaxed);
+                return false;
+            }
+            task = back;
         }
+        true
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Mutex;
-
-    use super::*;
-    use crate::Priority;
-
-    fn alert(number: u64) -> Alert {
-        Alert::internal(
-            number,
-            Priority::Debug,
-            "r",
-            format!("n{number}"),
-            BTreeMap::new(),
-        )
-    }
-
-    #[test]
-    fn everything_is_written_in_order_to_every_channel_that_works() {
-        let dir = tempfile::tempdir().unwrap();
-        let good = dir.path().join("good");
-        let channels = vec![
-            Channel::file("/nowhere/at/all".into(), true, false),
-            Channel::file(good.clone(), true, true),
-        ];
-        let troubles = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&troubles);
-        let report = move |trouble: Trouble| sink.lock().unwrap().push(trouble.to_string());
-        let outputs = Outputs::start(Options::default(), channels, report).unwrap();
-        for number in 0..100 {
-            outputs.push(alert(number)).unwrap();
-        }
-        outputs.reopen();
-        assert_eq!((outputs.dropped(), outputs.is_dead()), (0, false));
-        outputs.finish(Duration::from_secs(30));
-        let text = std::fs::read_to_string(good).unwrap();
-        assert_eq!(text.lines().count(), 100);
-        for (number, line) in text.lines().enumerate() {
-            assert!(line.ends_with(&format!("Debug n{number} ()")), "{line}");
-        }
-        let troubles = troubles.lock().unwrap();
-        assert_eq!(troubles.len(), 101);
-        assert_eq!(
-            troubles[0],
-            "file: failed to open output file /nowhere/at/all"
-        );
-    }
-
-    #[test]
-    fn a_full_queue_counts_what_it_cannot_take_and_gives_up_at_the_end() {
-        // Nobody reads the other end of a pipe, so the worker is held for good once it is full.
-        let dir = tempfile::tempdir().unwrap();
-        let pipe = dir.path().join("pipe");
-        let made = std::process::Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap();
-        assert!(made.success());
-        let troubles = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&troubles);
-        let report = move |trouble: Trouble| sink.lock().unwrap().push(trouble);
-        let options = Options {
-            capacity: 3,
-            ..Options::default()
-        };
-        let channels = vec![Channel::file(pipe, true, false)];
-        let outputs = Outputs::start(options, channels, report).unwrap();
-        outputs.push(alert(0)).unwrap();
-        for _ in 0..10_000 {
-            if outputs.shared.queue.len() == 0 {
-                break;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        let lost = (1..10).filter(|&n| outputs.push(alert(n)).is_err()).count();
-        assert_eq!(lost, 6);
-        assert!(outputs.offer(alert(11), Duration::from_millis(1)).is_err());
-        assert_eq!(outputs.dropped(), 6);
-        outputs.finish(Duration::from_millis(20));
-        let troubles = troubles.lock().unwrap();
-        assert!(
-            matches!(
-                troubles[..],
-                [Trouble::QueueFull, Trouble::Discarded { alerts: 3 }]
-            ),
-            "{troubles:?}"
-        );
-    }
-}
+mod tests;

@@ -19,6 +19,9 @@ pub(crate) struct Queue<T> {
 struct State<T> {
     items: VecDeque<T>,
     closed: bool,
+    /// How many wait for an item, and for room: nobody is woken where nobody sleeps.
+    hungry: usize,
+    patient: usize,
 }
 
 impl<T> Queue<T> {
@@ -29,75 +32,104 @@ impl<T> Queue<T> {
             state: Mutex::new(State {
                 items: VecDeque::new(),
                 closed: false,
+                hungry: 0,
+                patient: 0,
             }),
             filled: Condvar::new(),
             drained: Condvar::new(),
         }
     }
 
-    /// Puts an item at the end; gives it back if there is no room within `patience`.
+    /// Puts an item at the end; gives it back if there is no room within `patience`, or when the queue is closed.
     pub(crate) fn push(&self, item: T, patience: Duration) -> Result<(), T> {
         let mut state = self.lock();
-        if state.items.len() >= self.capacity && !patience.is_zero() {
+        if self.is_full(&state) && !patience.is_zero() {
             let deadline = Instant::now() + patience;
-            while state.items.len() >= self.capacity {
+            while self.is_full(&state) {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     break;
                 }
+                state.patient += 1;
                 let waited = self.drained.wait_timeout(state, left);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                state.patient -= 1;
             }
         }
-        if state.items.len() >= self.capacity {
+        if self.is_full(&state) || state.closed {
             return Err(item);
         }
-        state.items.push_back(item);
-        drop(state);
-        self.filled.notify_one();
+        self.put(state, item);
         Ok(())
     }
 
     /// Puts an item at the end, room or not: for the few that must not be lost.
     pub(crate) fn push_always(&self, item: T) {
-        self.lock().items.push_back(item);
-        self.filled.notify_one();
+        self.put(self.lock(), item);
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State<T>>, item: T) {
+        state.items.push_back(item);
+        let sleeps = state.hungry > 0;
+        drop(state);
+        if sleeps {
+            self.filled.notify_one();
+        }
     }
 
     /// The first item; waits for one. `None` once the queue is closed and empty.
     pub(crate) fn pop(&self) -> Option<T> {
         let mut state = self.lock();
-        loop {
-            if let Some(item) = state.items.pop_front() {
-                drop(state);
-                self.drained.notify_one();
-                return Some(item);
-            }
-            if state.closed {
-                return None;
-            }
-            state = self
-                .filled
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+        while state.items.is_empty() && !state.closed {
+            state.hungry += 1;
+            let waited = self.filled.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.hungry -= 1;
         }
+        self.first(state)
     }
 
-    /// Nothing more will come.
+    /// The first item, if there is one.
+    pub(crate) fn pop_now(&self) -> Option<T> {
+        self.first(self.lock())
+    }
+
+    fn first(&self, mut state: MutexGuard<'_, State<T>>) -> Option<T> {
+        let item = state.items.pop_front();
+        let sleeps = item.is_some() && state.patient > 0;
+        drop(state);
+        if sleeps {
+            self.drained.notify_one();
+        }
+        item
+    }
+
+    /// Nothing more will come: who waits for room gets back what is in hand, who waits for items gets what is left.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
+        self.drained.notify_all();
+    }
+
+    /// Whether nothing more will come.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Throws away what is in it; tells how many.
     pub(crate) fn clear(&self) -> usize {
         let items = std::mem::take(&mut self.lock().items);
+        self.drained.notify_all();
         items.len()
     }
 
     /// How many items wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().items.len()
+    }
+
+    fn is_full(&self, state: &State<T>) -> bool {
+        state.items.len() >= self.capacity && !state.closed
     }
 
     /// Nobody leaves the state halfway: one who panicked left it as it was.
@@ -120,6 +152,7 @@ mod tests {
         queue.push_always(4);
         assert_eq!(queue.len(), 3);
         queue.close();
+        assert_eq!(queue.push(5, Duration::from_secs(30)), Err(5));
         let all: Vec<i32> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(all, [1, 2, 4]);
     }

@@ -13,6 +13,7 @@ use std::{
     cell::RefCell,
     collections::BTreeSet,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -65,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) time_iso: bool,
     pub(crate) buffered: bool,
     pub(crate) queue_capacity: usize,
+    /// How long a channel may be at one alert.
+    pub(crate) output_timeout: Duration,
     pub(crate) stdout: bool,
     /// The file to write to, and whether it stays open.
     pub(crate) file: Option<(PathBuf, bool)>,
@@ -275,6 +278,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         time_iso: keys.truth("time_format_iso_8601", false),
         buffered: keys.truth("buffered_outputs", false),
         queue_capacity: keys.number("outputs_queue.capacity", 0) as usize,
+        output_timeout: Duration::from_millis(keys.number("output_timeout", 2000).into()),
         stdout: keys.truth("stdout_output.enabled", false),
         file: file_output(keys)?,
         other_channels: ["syslog_output", "program_output", "http_output"]

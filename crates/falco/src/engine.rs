@@ -8,7 +8,7 @@ use std::{
 };
 
 use bumpalo::Bump;
-use falco_alerts::{Alert, Kind, Priority};
+use falco_alerts::{Alert, Kind, Priority, Routes};
 use falco_event::Origin;
 use falco_fields::{Context, Facts, Seen};
 use falco_rules::{ExtraOutput, RuleIx};
@@ -30,8 +30,7 @@ use crate::{
 
 /// How long the loop waits for an event before it looks at signals again.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long a replay waits for room in the queue before it tries again.
-const ROOM: Duration = Duration::from_hours(1);
+
 /// Everything that an event passes through.
 pub(crate) struct Engine {
     set: Set,
@@ -39,7 +38,6 @@ pub(crate) struct Engine {
     arena: Bump,
     matched: Vec<RuleIx>,
     drops: Drops,
-    replay: bool,
     started: Instant,
     until_ns: u64,
     /// Events before it were shown to a source that is closed by now: they are only for the state.
@@ -75,7 +73,6 @@ impl Engine {
             arena: Bump::new(),
             matched: Vec::new(),
             drops: Drops::default(),
-            replay,
             started: Instant::now(),
             until_ns: u64::MAX,
             seen_ns: 0,
@@ -264,20 +261,9 @@ impl Engine {
         self.tell(alert);
     }
 
+    /// What finds no room is counted and reported there.
     fn tell(&self, alert: Alert) {
-        if self.replay {
-            // A capture can wait. What the queue gives back is offered again, unless nobody takes it any more.
-            let mut alert = alert;
-            while let Err(back) = self.set.outputs.offer(alert, ROOM) {
-                if self.set.outputs.is_dead() {
-                    break;
-                }
-                alert = *back;
-            }
-        } else {
-            // What does not fit is counted and reported there.
-            let _ = self.set.outputs.push(alert);
-        }
+        self.set.outputs.push(alert, Routes::ALL);
     }
 
     /// It takes no more events.

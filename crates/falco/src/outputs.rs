@@ -3,24 +3,31 @@
 use std::env;
 
 use anyhow::Context as _;
-use falco_alerts::{Channel, Format, Options, Outputs};
+use falco_alerts::{Channel, FileChannel, Format, Options, Outputs, StdoutChannel, Trouble};
 use jiff::tz::TimeZone;
 
-use crate::{config::Config, log};
+use crate::{
+    config::{Config, Engine},
+    log::{self, Level},
+};
 
 /// Whether there is a channel at all.
 pub(crate) fn any(config: &Config) -> bool {
     config.file.is_some() || config.stdout || !config.other_channels.is_empty()
 }
 
-/// Opens the channels.
-pub(crate) fn channels(config: &Config) -> Vec<Channel> {
-    let mut channels = Vec::new();
+/// The channels, in upstream's order.
+pub(crate) fn channels(config: &Config) -> Vec<Box<dyn Channel>> {
+    let mut channels: Vec<Box<dyn Channel>> = Vec::new();
     if let Some((path, keep_open)) = &config.file {
-        channels.push(Channel::file(path.clone(), *keep_open, config.buffered));
+        channels.push(Box::new(FileChannel::new(
+            path.clone(),
+            *keep_open,
+            config.buffered,
+        )));
     }
     if config.stdout {
-        channels.push(Channel::stdout(config.buffered));
+        channels.push(Box::new(StdoutChannel::new(config.buffered)));
     }
     for channel in &config.other_channels {
         log::warning(&format!(
@@ -34,7 +41,7 @@ pub(crate) fn channels(config: &Config) -> Vec<Channel> {
 pub(crate) fn start(
     config: &Config,
     zone: TimeZone,
-    channels: Vec<Channel>,
+    channels: Vec<Box<dyn Channel>>,
 ) -> anyhow::Result<Outputs> {
     if let Ok(name) = env::var(HOSTNAME) {
         log::info(&format!(
@@ -53,13 +60,20 @@ pub(crate) fn start(
     };
     let mut options = Options {
         format,
+        // A capture can wait.
+        patient: matches!(config.engine, Engine::Replay(_)),
+        timeout: config.output_timeout,
         ..Options::default()
     };
     if config.queue_capacity > 0 {
         options.capacity = config.queue_capacity;
     }
     Outputs::start(options, channels, |trouble| {
-        log::line(log::Level::Error, &trouble.to_string());
+        let level = match trouble {
+            Trouble::Timeout { .. } => Level::Critical,
+            _ => Level::Error,
+        };
+        log::line(level, &trouble.to_string());
     })
     .context("starting the outputs")
 }

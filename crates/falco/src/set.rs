@@ -1,6 +1,6 @@
 //! What a reload replaces as a whole: the rules with all that is made for them, and the outputs.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use falco_alerts::{Outputs, Priority, Tally};
 use falco_event::SyscallCode;
@@ -10,9 +10,6 @@ use falco_rules::{Rule, RuleSet};
 use jiff::tz::TimeZone;
 
 use crate::{config::Config, log, outputs, record::Recorder, run::Prepared};
-
-/// How long channels may take nothing at the end.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A configuration with its rules, and where their alerts go.
 pub(crate) struct Set {
@@ -85,7 +82,7 @@ impl Retired {
     /// Writes what is left; the closing statistics.
     pub(crate) fn finish(self) -> String {
         let dropped = self.0.outputs.dropped();
-        self.0.outputs.finish(LAST_WORDS);
+        self.0.outputs.finish();
         if dropped > 0 {
             log::warning(&format!(
                 "{dropped} alerts found no room in the queue and were dropped"

@@ -1,0 +1,184 @@
+//! Alerts to standard output and to a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::{Channel, Failure, Finished};
+
+/// Standard output.
+#[derive(Debug)]
+pub struct StdoutChannel(Lines<io::Stdout>);
+
+impl StdoutChannel {
+    /// With `buffered` lines are written when there are many of them, else each at once.
+    pub fn new(buffered: bool) -> StdoutChannel {
+        StdoutChannel(Lines::new(io::stdout(), buffered))
+    }
+}
+
+impl Channel for StdoutChannel {
+    fn name(&self) -> &'static str {
+        "stdout"
+    }
+
+    fn deliver(&mut self, alert: &Arc<Finished>) -> Result<(), Failure> {
+        Ok(self.0.write(alert.line_and_newline())?)
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        Ok(self.0.flush()?)
+    }
+}
+
+/// A file that alerts are appended to.
+#[derive(Debug)]
+pub struct FileChannel {
+    path: PathBuf,
+    keep_open: bool,
+    buffered: bool,
+    open: Option<Lines<File>>,
+}
+
+impl FileChannel {
+    /// The file at `path`. With `keep_open` it is opened once, else for each alert.
+    pub fn new(path: PathBuf, keep_open: bool, buffered: bool) -> FileChannel {
+        FileChannel {
+            path,
+            keep_open,
+            buffered,
+            open: None,
+        }
+    }
+
+    fn open(&mut self) -> Result<&mut Lines<File>, Failure> {
+        let out = if let Some(out) = self.open.take() {
+            out
+        } else {
+            let opened = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&self.path);
+            let file = opened.map_err(|cause| Failure::Open {
+                path: self.path.clone(),
+                cause,
+            })?;
+            Lines::new(file, self.buffered)
+        };
+        Ok(self.open.insert(out))
+    }
+
+    fn close(&mut self) -> Result<(), Failure> {
+        match self.open.take() {
+            Some(mut out) => Ok(out.flush()?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Channel for FileChannel {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    fn deliver(&mut self, alert: &Arc<Finished>) -> Result<(), Failure> {
+        let out = self.open()?;
+        let written = out.write(alert.line_and_newline());
+        if !self.keep_open {
+            self.close()?;
+        }
+        Ok(written?)
+    }
+
+    fn reopen(&mut self) -> Result<(), Failure> {
+        let written = self.close();
+        self.open()?;
+        if !self.keep_open {
+            self.close()?;
+        }
+        written
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.close()
+    }
+}
+
+/// A writer that gets each line at once, or many together.
+#[derive(Debug)]
+enum Lines<W: Write> {
+    Single(W),
+    Buffered(BufWriter<W>),
+}
+
+impl<W: Write> Lines<W> {
+    fn new(inner: W, buffered: bool) -> Lines<W> {
+        if buffered {
+            Lines::Buffered(BufWriter::new(inner))
+        } else {
+            Lines::Single(inner)
+        }
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        match self {
+            Lines::Single(out) => {
+                out.write_all(line)?;
+                out.flush()
+            }
+            Lines::Buffered(out) => out.write_all(line),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Lines::Single(out) => out.flush(),
+            Lines::Buffered(out) => out.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use super::*;
+    use crate::{Alert, Priority};
+
+    fn finished(line: &str) -> Arc<Finished> {
+        let alert = Alert::internal(0, Priority::Debug, "r", String::new(), BTreeMap::new());
+        Arc::new(Finished::new(alert, line.into()))
+    }
+
+    #[test]
+    fn a_file_is_appended_to_and_opened_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, moved) = (dir.path().join("alerts"), dir.path().join("moved"));
+        for keep_open in [false, true] {
+            fs::write(&path, "old\n").unwrap();
+            let mut file = FileChannel::new(path.clone(), keep_open, keep_open);
+            file.deliver(&finished("one")).unwrap();
+            file.reopen().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "old\none\n");
+            fs::rename(&path, &moved).unwrap();
+            file.reopen().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "");
+            file.deliver(&finished("two")).unwrap();
+            file.finish().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
+            assert_eq!(fs::read_to_string(&moved).unwrap(), "old\none\n");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_named() {
+        let mut file = FileChannel::new("/nowhere/at/all".into(), false, false);
+        let failure = file.deliver(&finished("x")).unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "failed to open output file /nowhere/at/all"
+        );
+    }
+}
