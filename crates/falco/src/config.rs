@@ -2,6 +2,7 @@
 
 mod capture;
 mod checks;
+mod drops;
 mod engine;
 mod expand;
 mod option;
@@ -27,6 +28,7 @@ use crate::{cli::Options, log::Level};
 use tree::Places;
 
 pub(crate) use capture::Capture;
+pub(crate) use drops::{Action, Drops};
 pub(crate) use engine::{Engine, ring_bytes};
 pub(crate) use plugins::Plugin;
 pub(crate) use tree::files_of;
@@ -84,6 +86,10 @@ pub(crate) struct Config {
     pub(crate) repair_syscalls: bool,
     /// What is recorded, if anything.
     pub(crate) capture: Option<Capture>,
+    /// What is done when events are lost.
+    pub(crate) drops: Drops,
+    /// After how many waits in vain it is said that no event comes.
+    pub(crate) timeouts_max: u32,
 }
 
 /// Reads the configuration that the options ask for.
@@ -219,6 +225,11 @@ impl<'a> Keys<'a> {
         self.text(path).and_then(yaml::unsigned).unwrap_or(default)
     }
 
+    fn fraction(&self, path: &str, default: f64) -> f64 {
+        let number = self.text(path).and_then(|text| text.trim().parse().ok());
+        number.unwrap_or(default)
+    }
+
     /// A list of texts; one text counts as a list of one.
     fn texts(&self, path: &str) -> Vec<String> {
         match self.get(path) {
@@ -256,6 +267,8 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         bail!("Unknown log level {level}")
     };
     checks::check(keys)?;
+    let drops = drops::drops(keys)?;
+    let timeouts_max = drops::timeouts(keys)?;
     let (known_plugins, plugins) = plugins::plugins(keys)?;
     let config = Config {
         files: Vec::new(),
@@ -297,6 +310,8 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         static_fields: keys.get("static_fields").map_or_else(Vec::new, texts_of),
         repair_syscalls: keys.truth("base_syscalls.repair", false),
         capture: capture::capture(keys)?,
+        drops,
+        timeouts_max,
         warnings,
     };
     match keys.trouble.take() {

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::bail;
 use bumpalo::Bump;
 use falco_alerts::{Alert, Kind, Priority, Routes};
 use falco_event::Origin;
@@ -20,7 +21,7 @@ use serde_json::Value;
 use crate::{
     cli::Options,
     config::Engine as Driver,
-    live::Drops,
+    drops::Drops,
     log, outputs,
     record::Full,
     reload::{Message, Reloader},
@@ -28,8 +29,8 @@ use crate::{
     set::{Retired, Set},
 };
 
-/// How long the loop waits for an event before it looks at signals again.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the loop waits for an event before it looks at signals again, as long as upstream: `syscall_event_timeouts` counts them.
+const PATIENCE: Duration = Duration::from_millis(30);
 
 /// Everything that an event passes through.
 pub(crate) struct Engine {
@@ -38,6 +39,9 @@ pub(crate) struct Engine {
     arena: Bump,
     matched: Vec<RuleIx>,
     drops: Drops,
+    /// Waits in vain since the last event, or since that was told; and when that event was, 0 before the first.
+    timeouts: u32,
+    last_ns: u64,
     started: Instant,
     until_ns: u64,
     /// Events before it were shown to a source that is closed by now: they are only for the state.
@@ -68,11 +72,13 @@ impl Engine {
             ..Context::default()
         };
         Engine {
+            drops: Drops::new(&set.config.drops),
+            timeouts: 0,
+            last_ns: 0,
             set,
             context,
             arena: Bump::new(),
             matched: Vec::new(),
-            drops: Drops::default(),
             started: Instant::now(),
             until_ns: u64::MAX,
             seen_ns: 0,
@@ -88,6 +94,7 @@ impl Engine {
 
     /// Runs another set from now on; the one before.
     pub(crate) fn swap(&mut self, set: Set) -> Retired {
+        self.drops.configure(&set.config.drops);
         mem::replace(&mut self.set, set).retire()
     }
 
@@ -106,7 +113,7 @@ impl Engine {
             self.take(delivery, state);
         }
         self.seen_ns = until_ns;
-        self.drops = Drops::default();
+        self.drops.restart();
         Ok(())
     }
 
@@ -148,8 +155,10 @@ impl Engine {
                         return Ok(Pause::End);
                     }
                     self.take(delivery, state);
+                    self.last_ns = time_ns;
+                    self.timeouts = 0;
                     if self.drops.is_due(time_ns) {
-                        self.drops.look(source);
+                        self.look_for_drops(source, time_ns)?;
                     }
                 }
                 Ok(Next::Restart(fresh)) => {
@@ -157,6 +166,7 @@ impl Engine {
                     *state = *fresh;
                 }
                 Ok(Next::Timeout) => {
+                    self.nothing_came(source)?;
                     // While nothing happens, only the clock tells.
                     if self.seconds > 0
                         && self.started.elapsed() >= Duration::from_secs(self.seconds)
@@ -167,6 +177,44 @@ impl Engine {
                 Ok(Next::End) => return Ok(Pause::End),
             }
         }
+    }
+
+    /// Looks whether events were lost, and does what is to be done then.
+    #[cold]
+    fn look_for_drops(&mut self, source: &Source, now_ns: u64) -> anyhow::Result<()> {
+        let config = &self.set.config.drops;
+        let Some(outcome) = self.drops.look(config, source, now_ns) else {
+            return Ok(());
+        };
+        if let Some(alert) = outcome.alert {
+            self.tell(alert);
+        }
+        if outcome.exit {
+            bail!("Drop manager internal error");
+        }
+        Ok(())
+    }
+
+    /// A wait in vain. Where nothing ever comes (there is no driver) it stands for an event.
+    #[cold]
+    fn nothing_came(&mut self, source: &Source) -> anyhow::Result<()> {
+        let now_ns = now_ns();
+        if self.drops.is_due(now_ns) {
+            self.look_for_drops(source, now_ns)?;
+        }
+        if matches!(source, Source::Live(_)) {
+            self.timeouts += 1;
+            if self.timeouts > self.set.config.timeouts_max {
+                self.timeouts = 0;
+                self.tell(no_event_came(self.set.config.timeouts_max, self.last_ns));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is said at the end about losses.
+    pub(crate) fn drops(&self) -> &Drops {
+        &self.drops
     }
 
     /// How many events there were.
@@ -295,6 +343,25 @@ fn recording_is_full(full: Full) -> Alert {
             ("max_file_size_mb".into(), full.limit_mb.into()),
             ("written_bytes".into(), full.written.into()),
         ]),
+    )
+}
+
+/// The message that no event came, at so many looks.
+fn no_event_came(looks: u32, last_ns: u64) -> Alert {
+    const RULE: &str = "Falco internal: timeouts notification";
+    let mut last = Vec::new();
+    if last_ns > 0 {
+        falco_alerts::clock_time(last_ns, &TimeZone::system(), &mut last);
+    } else {
+        last.extend(b"none");
+    }
+    let last = String::from_utf8_lossy(&last).into_owned();
+    Alert::internal(
+        now_ns(),
+        Priority::Debug,
+        RULE,
+        format!("{RULE}. {looks} consecutive timeouts without event."),
+        BTreeMap::from([("last_event_time".into(), last.into())]),
     )
 }
 

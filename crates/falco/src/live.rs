@@ -1,12 +1,9 @@
-//! Watching this machine: which calls to ask the probe for, and what it lost.
+//! Watching this machine: which calls to ask the probe for.
 
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
 use falco_event::SyscallCode;
-use falco_sources::{
-    Source, SourceError,
-    probe::{self, DropCause, Stats},
-};
+use falco_sources::{Source, SourceError, probe};
 use falco_state::State;
 
 use crate::{
@@ -60,84 +57,4 @@ pub(crate) fn open(config: &Config, calls: &[SyscallCode]) -> Result<(Source, St
         }
     }
     Ok((source, state))
-}
-
-fn stats(source: &Source) -> Option<Stats> {
-    match source {
-        Source::Live(live) => Some(live.probe().stats()),
-        Source::Replay(_) | Source::Idle => None,
-    }
-}
-
-const SECOND_NS: u64 = 1_000_000_000;
-
-/// Looks once a second of the events' time whether the probe lost something.
-#[derive(Debug, Default)]
-pub(crate) struct Drops {
-    next_ns: u64,
-    dropped: u64,
-}
-
-impl Drops {
-    pub(crate) fn is_due(&mut self, now_ns: u64) -> bool {
-        let due = now_ns >= self.next_ns;
-        if due {
-            self.next_ns = now_ns.saturating_add(SECOND_NS);
-        }
-        due
-    }
-
-    /// Says what was lost since the last time.
-    pub(crate) fn look(&mut self, source: &Source) {
-        let Some(stats) = stats(source) else { return };
-        let dropped = stats.dropped_total();
-        if dropped > self.dropped {
-            log::warning(&format!(
-                "Falco internal: syscall event drop. {} system calls dropped in last second.{}",
-                dropped - self.dropped,
-                causes(&stats)
-            ));
-            self.dropped = dropped;
-        }
-    }
-}
-
-/// The causes of losses, with their counts since the start.
-fn causes(stats: &Stats) -> String {
-    let mut text = String::new();
-    for cause in DropCause::ALL
-        .into_iter()
-        .filter(|cause| stats.dropped(*cause) > 0)
-    {
-        let _ = write!(text, " {}={}", cause.name(), stats.dropped(cause));
-    }
-    if text.is_empty() {
-        text
-    } else {
-        format!(" Since the start:{text}.")
-    }
-}
-
-/// What is said at the end about losses.
-pub(crate) fn report(source: &Source, verbose: bool) -> String {
-    let Some(stats) = stats(source) else {
-        return "Syscall event drop monitoring:\n   - event drop detected: 0 occurrences\n   - num times actions taken: 0".to_owned();
-    };
-    let mut text = String::new();
-    if verbose {
-        let _ = writeln!(
-            text,
-            "Driver Events:{}\nDriver Drops:{}",
-            stats.events,
-            stats.dropped_total()
-        );
-    }
-    let _ = writeln!(
-        text,
-        "Syscall event drop monitoring:\n   - event drops: {} of {} events{}",
-        stats.dropped_total(),
-        stats.events,
-        causes(&stats)
-    );
-    text
 }

@@ -4,6 +4,7 @@
 mod actions;
 mod cli;
 mod config;
+mod drops;
 mod engine;
 mod list;
 mod live;

@@ -23,6 +23,7 @@ use crate::{
     actions::say,
     cli::Options,
     config::{self, Config, Engine as Driver},
+    drops,
     engine::{Engine, Pause, now_ns},
     live,
     log::{self, Level},
@@ -168,6 +169,13 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
         }
     };
     if options.verbose {
+        if let Some(stats) = drops::stats(&source) {
+            log::error(&format!(
+                "Driver Events:{}\nDriver Drops:{}",
+                stats.events,
+                stats.dropped_total()
+            ));
+        }
         let (seconds, events) = (started.elapsed().as_secs_f64(), engine.events());
         let of = match source {
             Source::Replay(_) => "",
@@ -178,12 +186,10 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
             events as f64 / seconds
         ));
     }
-    let drops = live::report(&source, options.verbose);
+    let drops = engine.drops().report(&source);
     reloader.finish();
     say(&engine.finish().finish())?;
-    if !drops.is_empty() {
-        log::error(drops.trim_end());
-    }
+    log::error(drops.trim_end());
     outcome
 }
 

@@ -77,6 +77,31 @@ impl Stats {
         self.dropped.iter().sum()
     }
 
+    /// Lost because a ring was full.
+    pub fn dropped_by_rings(&self) -> u64 {
+        let by_rings = DropCause::ALL
+            .into_iter()
+            .filter(|cause| cause.is_ring_full());
+        by_rings.map(|cause| self.dropped(cause)).sum()
+    }
+
+    /// Lost because the event could not be built.
+    pub fn dropped_elsewhere(&self) -> u64 {
+        self.dropped_total() - self.dropped_by_rings()
+    }
+
+    /// What happened after `before`, which is of the same probe.
+    #[must_use]
+    pub fn since(&self, before: &Stats) -> Stats {
+        let mut delta = *self;
+        delta.events = delta.events.saturating_sub(before.events);
+        delta.unreadable = delta.unreadable.saturating_sub(before.unreadable);
+        for (now, before) in delta.dropped.iter_mut().zip(before.dropped) {
+            *now = now.saturating_sub(before);
+        }
+        delta
+    }
+
     /// Adds the counters of one CPU.
     pub(crate) fn add(&mut self, counters: &[u8]) {
         let mut words = counters
@@ -110,5 +135,10 @@ mod tests {
             (2, 4, 24)
         );
         assert_eq!(stats.dropped(DropCause::NoScratch), 22);
+        let mut later = stats;
+        later.add(&words);
+        let delta = later.since(&stats);
+        assert_eq!((delta.events, delta.dropped_elsewhere()), (1, 10 + 11));
+        assert_eq!(delta.dropped_by_rings(), (2..=9).sum::<u64>());
     }
 }
