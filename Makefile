@@ -31,6 +31,7 @@ FUZZ_SECONDS ?= 600
 
 fuzz: deps ## every fuzz target for FUZZ_SECONDS each; needs cargo-fuzz and a nightly toolchain
 	$(CARGO) run -q -p falco-capture --example seeds -- fuzz/corpus
+	mkdir -p fuzz/corpus/rules && cp rules/*.yaml fuzz/corpus/rules
 	cd fuzz && for target in $$($(CARGO) +nightly fuzz list); do \
 		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=10 || exit 1; \
 	done

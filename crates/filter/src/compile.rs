@@ -1,6 +1,7 @@
 //! From the tree to jump code: names become slots, literals become predicates, `and`, `or` and `not` become jumps.
 
-use std::fmt::Write;
+use std::fmt;
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -28,7 +29,46 @@ pub struct CompileError {
 pub struct Compiler {
     tests: Tests,
     /// The tests by what they ask.
-    index: HashMap<String, u32, FxBuildHasher>,
+    index: HashMap<Key, u32, FxBuildHasher>,
+    seeds: [RandomState; 2],
+}
+
+/// What a test asks, in 128 bits: lists may be long, and nobody who writes rules knows the seeds.
+type Key = [u64; 2];
+
+/// Makes a [`Key`].
+struct Digest([DefaultHasher; 2]);
+
+impl Digest {
+    fn new(seeds: &[RandomState; 2]) -> Digest {
+        Digest(seeds.each_ref().map(BuildHasher::build_hasher))
+    }
+
+    fn add(&mut self, part: impl Hash) {
+        for hasher in &mut self.0 {
+            part.hash(hasher);
+        }
+    }
+
+    /// Adds the debug form, which names equal computations equally.
+    fn add_shown(&mut self, part: &impl fmt::Debug) {
+        // Hashing does not fail.
+        let _ = fmt::write(self, format_args!("{part:?}"));
+        self.add(0xff_u8);
+    }
+
+    fn finish(&self) -> Key {
+        self.0.each_ref().map(Hasher::finish)
+    }
+}
+
+impl fmt::Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for hasher in &mut self.0 {
+            hasher.write(text.as_bytes());
+        }
+        Ok(())
+    }
 }
 
 /// What is known of a comparison: the test to make, or that it never holds.
@@ -144,25 +184,23 @@ impl Compiler {
                 .operator(field, op.cmp)
                 .map_err(|FieldError(message)| message)?;
         }
-        let mut key = format!("{:?} {op}", left.node);
+        let mut key = Digest::new(&self.seeds);
+        key.add_shown(&left.node);
+        key.add_shown(&op);
         let asked = match &check.right {
             Right::Nothing => Asked::Exists,
             Right::Operand(right) => {
                 let right = Operand::compile(right, catalog)?;
                 operands_fit(&left, op.cmp, &right)?;
-                let _ = write!(key, " {:?}", right.node);
+                key.add_shown(&right.node);
                 Asked::Operand(op.cmp, right.into_node())
             }
-            Right::Value(value, pos) => constants(
-                &left,
-                op,
-                (std::slice::from_ref(value), *pos),
-                catalog,
-                warnings,
-                &mut key,
-            )?,
+            Right::Value(value, pos) => {
+                let values = (std::slice::from_ref(value), *pos);
+                self.constants(&left, op, values, catalog, warnings, &mut key)?
+            }
             Right::List(values, pos) => {
-                constants(&left, op, (values, *pos), catalog, warnings, &mut key)?
+                self.constants(&left, op, (values, *pos), catalog, warnings, &mut key)?
             }
         };
         // `in ()` holds for an empty list, so that only scalars never are in it.
@@ -178,7 +216,7 @@ impl Compiler {
             return Ok(Known::Never);
         }
         let tests = &mut self.tests.tests;
-        let test = *self.index.entry(key).or_insert(tests.len() as u32);
+        let test = *self.index.entry(key.finish()).or_insert(tests.len() as u32);
         match tests.get_mut(test as usize) {
             Some(test) => test.shared = true,
             None => tests.push(Test {
@@ -190,45 +228,49 @@ impl Compiler {
         }
         Ok(Known::Test(test))
     }
-}
 
-/// Prepares a comparison with literals, warns about them, and adds to `key` what makes it different from others.
-fn constants(
-    left: &Operand,
-    op: Op,
-    (values, pos): (&[Vec<u8>], Pos),
-    catalog: &mut dyn Catalog,
-    warnings: &mut Vec<Warning>,
-    key: &mut String,
-) -> Result<Asked, String> {
-    let mut literals = Vec::with_capacity(values.len());
-    for value in values {
-        warn(op.cmp, value, pos, catalog, warnings);
-        literals.push(literal_of(left, op.cmp, value, catalog)?);
+    /// Prepares a comparison with literals, warns about them, and adds to `key` what makes it different from others.
+    fn constants(
+        &self,
+        left: &Operand,
+        op: Op,
+        (values, pos): (&[Vec<u8>], Pos),
+        catalog: &mut dyn Catalog,
+        warnings: &mut Vec<Warning>,
+        key: &mut Digest,
+    ) -> Result<Asked, String> {
+        let mut literals = Vec::with_capacity(values.len());
+        for value in values {
+            warn(op.cmp, value, pos, catalog, warnings);
+            literals.push(literal_of(left, op.cmp, value, catalog)?);
+        }
+        let set = matches!(
+            (op.cmp, op.modifier),
+            (Cmp::In | Cmp::Intersects | Cmp::Pmatch, _)
+                | (_, Some(Modifier::Anyof | Modifier::Allof))
+        );
+        let digest = |literal: &Literal| {
+            let mut digest = Digest::new(&self.seeds);
+            digest.add(literal);
+            digest.finish()
+        };
+        let mut parts: Vec<Key> = literals.iter().map(digest).collect();
+        if set {
+            parts.sort_unstable();
+            parts.dedup();
+        }
+        key.add(parts);
+        let class = left.ty().class();
+        let predicate = match op.modifier {
+            None => Predicate::new(class, op.cmp, &literals)?,
+            Some(modifier) => Predicate::spread(class, op.cmp, modifier, &literals)?,
+        };
+        Ok(Asked::Constant {
+            predicate,
+            both_ends: op.cmp == Cmp::Ne,
+            every_element: op.cmp == Cmp::In,
+        })
     }
-    let set = matches!(
-        (op.cmp, op.modifier),
-        (Cmp::In | Cmp::Intersects | Cmp::Pmatch, _) | (_, Some(Modifier::Anyof | Modifier::Allof))
-    );
-    let mut parts: Vec<String> = literals
-        .iter()
-        .map(|literal| format!("{literal:?}"))
-        .collect();
-    if set {
-        parts.sort_unstable();
-        parts.dedup();
-    }
-    let _ = write!(key, " {parts:?}");
-    let class = left.ty().class();
-    let predicate = match op.modifier {
-        None => Predicate::new(class, op.cmp, &literals)?,
-        Some(modifier) => Predicate::spread(class, op.cmp, modifier, &literals)?,
-    };
-    Ok(Asked::Constant {
-        predicate,
-        both_ends: op.cmp == Cmp::Ne,
-        every_element: op.cmp == Cmp::In,
-    })
 }
 
 fn literal_of(
@@ -360,6 +402,9 @@ fn warn(cmp: Cmp, value: &[u8], pos: Pos, catalog: &mut dyn Catalog, warnings: &
         add(format!(
             "regex check with '{shown}' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'"
         ));
+    }
+    if !value.iter().any(|byte| matches!(byte, b'.' | b'(')) {
+        return;
     }
     let dense: String = shown
         .chars()

@@ -1,5 +1,6 @@
 //! Literals: what a text on the right-hand side means for the type on the left.
 
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::Type;
@@ -59,6 +60,21 @@ pub(crate) enum Literal {
     Double(f64),
     Ip(IpAddr),
     Net(Net),
+}
+
+impl Hash for Literal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Literal::Text(text) => text.hash(state),
+            Literal::Int(number) => number.hash(state),
+            Literal::Uint(number) => number.hash(state),
+            Literal::Bool(yes) => yes.hash(state),
+            Literal::Double(number) => number.to_bits().hash(state),
+            Literal::Ip(address) => address.hash(state),
+            Literal::Net(net) => net.hash(state),
+        }
+    }
 }
 
 /// Reads a literal for a type; `port` knows the ports of services. Errors are whole messages in upstream's words.
