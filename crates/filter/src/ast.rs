@@ -16,7 +16,7 @@ pub use text::{EscapeError, escape, unescape};
 pub const MAX_DEPTH: usize = 1000;
 
 /// How many nodes a tree may have after substitutions: macros that double at every step end here instead of in an empty memory.
-pub const MAX_NODES: usize = 1_000_000;
+pub const MAX_NODES: usize = 500_000;
 
 /// A place in the text of a condition, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

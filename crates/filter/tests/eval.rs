@@ -577,7 +577,7 @@ fn macros_that_double_end() {
             break error;
         }
     };
-    assert_eq!(error.message, "exceeded max size limit of 1000000");
+    assert_eq!(error.message, "exceeded max size limit of 500000");
 }
 
 #[test]

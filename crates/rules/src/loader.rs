@@ -127,6 +127,8 @@ impl Loader {
             result.add(*error);
             return result;
         }
+        // What was read is in the collection; a long list need not be there twice while it is compiled.
+        drop(documents);
         match compile(&self.collection, &self.config, catalog, &mut result) {
             Ok(compiled) => self.compiled = Some(compiled),
             Err(error) => result.add(*error),
