@@ -51,6 +51,7 @@ impl<W: Write> Writer<W> {
         writer.section()?;
         writer.machine(machine, state.boot_ns)?;
         writer.tables(state)?;
+        writer.containers(state, time_ns)?;
         writer.container_users(state, time_ns)?;
         Ok(writer)
     }
@@ -128,6 +129,25 @@ impl<W: Write> Writer<W> {
         for thread in state.threads.iter().filter(|thread| !thread.fds.is_empty()) {
             tables::fds(thread, &mut self.body);
             self.block(code::FDS)?;
+        }
+        Ok(())
+    }
+
+    /// What is known of containers, in the events that tell it.
+    fn containers(&mut self, state: &State, time_ns: u64) -> io::Result<()> {
+        // Who told is not kept; upstream names the first process.
+        const FIRST_PROCESS: i64 = 1;
+        for container in state.containers.iter() {
+            let Some(info) = &container.info else {
+                continue;
+            };
+            let json = [&info.json[..], b"\0"].concat();
+            let bytes = Builder::new(codes::ASYNCEVENT_E, time_ns, FIRST_PROCESS)
+                .u32(0)
+                .str(b"container")
+                .bytes(&json)
+                .finish();
+            self.made(&bytes)?;
         }
         Ok(())
     }

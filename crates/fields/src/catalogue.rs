@@ -5,6 +5,7 @@ use falco_filter::ast::Cmp;
 use falco_filter::{Catalog, Field, FieldError, Print, Slot, Type};
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
+use regex::{Regex, RegexBuilder};
 use rustc_hash::FxBuildHasher;
 
 use crate::fs_path::Calls;
@@ -63,12 +64,48 @@ pub(crate) enum Arg {
     Time(u64),
     /// One event, or both events of a call.
     Codes(u32, u32),
+    /// A text that has to be found.
+    Pattern(Pattern),
     /// Of each event, the place of the parameter; [`NO_PARAM`] where it has none of that name.
     Param(Box<[u8]>),
 }
 
+/// A regular expression that is looked for anywhere in a text; one that is none is never found.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    text: Box<str>,
+    regex: Option<Regex>,
+}
+
+impl Pattern {
+    pub(crate) fn new(text: &str) -> Pattern {
+        let regex = RegexBuilder::new(text).multi_line(true).build().ok();
+        Pattern {
+            text: text.into(),
+            regex,
+        }
+    }
+
+    pub(crate) fn finds(&self, text: &str) -> bool {
+        self.regex
+            .as_ref()
+            .is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
+
 /// See [`Arg::Param`].
 pub(crate) const NO_PARAM: u8 = u8::MAX;
+
+/// The name of the notification that a container is gone; that of a new one is the name of an event as well.
+const CONTAINER_REMOVED: &str = "container_removed";
 
 /// What the names of fields that the user defined begin with.
 const STATIC: &str = "static.";
@@ -97,6 +134,7 @@ impl Catalogue {
             event_names: EventCode::all()
                 .map(|code| code.info().name)
                 .chain(SyscallCode::all().map(|code| code.info().name))
+                .chain([CONTAINER_REMOVED])
                 .collect(),
             services: HashMap::default(),
             statics: HashMap::default(),
@@ -303,7 +341,14 @@ fn is_costly(id: Id, arg: &Arg) -> bool {
         },
         Id::Descriptor(field) => field == fd::Descriptor::Types,
         Id::FsPath(_) | Id::FdList(_) => true,
-        Id::User(_) | Id::Group(_) | Id::Util(_) | Id::Container(_) | Id::Static => false,
+        Id::Container(field) => matches!(
+            field,
+            container::Container::Mounts
+                | container::Container::Mount
+                | container::Container::Labels
+                | container::Container::PodLabels
+        ),
+        Id::User(_) | Id::Group(_) | Id::Util(_) | Id::Static => false,
     }
 }
 

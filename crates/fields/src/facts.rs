@@ -78,7 +78,7 @@ impl<'e> Facts<'e> {
             Id::Descriptor(field) => self.descriptor(field, arg),
             Id::FsPath(field) => self.fs_path(field),
             Id::FdList(field) => self.fd_list(field),
-            Id::Container(field) => self.container(field),
+            Id::Container(field) => self.container(field, arg),
             Id::Static => match arg {
                 Arg::Key(value) => Some(Value::Str(value.as_bytes())),
                 _ => None,

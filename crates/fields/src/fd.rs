@@ -178,8 +178,16 @@ impl<'e> Facts<'e> {
         Value::Ends(self.arena.alloc_slice_copy(&[one, other]))
     }
 
+    /// Whether an address is the container's, or one of the host if that is not known.
     fn is_local(&self, address: IpAddr) -> bool {
-        self.state.interfaces.is_local(address)
+        let of = self.thread.map(|thread| thread.container);
+        let container = of.and_then(|ix| self.state.containers.get(ix));
+        let own =
+            container.and_then(|container| container.info.as_ref()?.ip.parse::<IpAddr>().ok());
+        match own {
+            Some(own) => address == own,
+            None => self.state.interfaces.is_local(address),
+        }
     }
 
     /// A port as text. Names of services are for conditions only, as upstream has it.

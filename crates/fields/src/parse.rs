@@ -2,7 +2,7 @@
 
 use falco_event::{EventCode, ParamInfo};
 
-use crate::catalogue::{Arg, Id, NO_PARAM};
+use crate::catalogue::{Arg, Id, NO_PARAM, Pattern};
 use crate::table::evt::{AnyEvent, Evt, Util};
 use crate::table::fd::{Descriptor, FdList};
 use crate::table::fs_path::FsPath;
@@ -252,6 +252,7 @@ fn container(text: &str) -> Result<Option<Parsed>, String> {
     let index = arg.parse().ok().filter(|_| plain_number);
     let arg = match index {
         Some(index) if flags.any(Flags::ARG_INDEX) => Arg::Index(index),
+        _ if flags.any(Flags::ARG_INDEX) => Arg::Pattern(Pattern::new(arg)),
         _ => Arg::Key(arg.into()),
     };
     Ok(Some(Parsed {

@@ -3,6 +3,7 @@
 mod accounts;
 mod clone;
 mod close;
+mod container;
 mod create;
 mod credentials;
 mod directory;

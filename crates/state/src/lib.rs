@@ -1,4 +1,4 @@
-//! What events change and fields ask: threads and processes, their descriptors, users and groups.
+//! What events change and fields ask: threads and processes, their descriptors, containers, users and groups.
 //!
 //! [`State::apply`] takes one event after the other; between two of them everything an event destroyed is still there to be read.
 //! One writer, no locks, no clock: time comes from the events. What is there at the start comes as events of the kernel's iterators, or
@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod containers;
 mod counters;
 mod events;
 mod fd;
@@ -40,6 +41,7 @@ mod threads;
 mod users;
 mod wire;
 
+pub use containers::{Container, ContainerIx, Containers, Engines, Info, Kind, Mount, News};
 pub use counters::Counters;
 pub use fd::{Ends, FDS_MAX, Fd, FdKind, FdTable, Layer, Proto, Role, Tuple};
 pub use net::{Interface, Interfaces};
@@ -56,6 +58,8 @@ use std::rc::Rc;
 pub struct State {
     /// The threads, and through them the descriptors.
     pub threads: Threads,
+    /// The containers.
+    pub containers: Containers,
     /// The users and groups of the host and of containers.
     pub users: Users,
     /// The network interfaces of the host.
@@ -90,6 +94,8 @@ pub struct Subject {
     /// The number of the descriptor that the event creates, uses or destroys; only if the table has it ([`Threads::fds`]). The number
     /// that `fd.num` shows is [`Thread::last_fd`], even when nothing is known of it.
     pub fd: Option<i64>,
+    /// The container that the event tells of, if it is about one and not about a thread.
+    pub container: Option<ContainerIx>,
     /// Whether the event gave that descriptor another name.
     pub name_changed: bool,
     /// Whether nobody but the state may see the event: entries into calls, kept for their ends.

@@ -16,6 +16,7 @@ use rustix::{fs::Mode, time::ClockId};
 
 use crate::{State, Thread, ThreadIx};
 
+mod accounts;
 mod files;
 mod interfaces;
 mod process;

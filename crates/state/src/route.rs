@@ -148,6 +148,7 @@ const fn taker(code: EventCode) -> Option<Take> {
         | codes::SYSCALL_MMAP2_X
         | codes::SYSCALL_MUNMAP_X => State::mapped,
 
+        codes::ASYNCEVENT_E | codes::CONTAINER_JSON_2_E => State::told_of_container,
         codes::USER_ADDED_E => |state, event, _| state.user_added(event),
         codes::USER_DELETED_E => |state, event, _| state.user_deleted(event),
         codes::GROUP_ADDED_E => |state, event, _| state.group_added(event),

@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 use rustc_hash::FxBuildHasher;
 
 use crate::{
-    Ends, Fd, FdKind, Interfaces, Proto, Role, State, Thread, ThreadIx, Tuple,
+    ContainerIx, Ends, Fd, FdKind, Interfaces, Proto, Role, State, Thread, ThreadIx, Tuple,
     events::{existing, normal_cgroups},
     names::write_tuple,
     path,
@@ -111,6 +111,7 @@ impl State {
         } else if thread.cgroups[..] != cgroups[..] {
             thread.cgroups = Rc::from(&cgroups[..]);
         }
+        thread.container = self.containers.of(&thread.cgroups, ContainerIx::HOST);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::{fd::FdTable, wire::clone};
+use crate::{containers::ContainerIx, fd::FdTable, wire::clone};
 
 /// What a process runs: replaced as a whole by exec, shared between parent and child until then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,6 +96,8 @@ pub struct Thread {
     pub env: Rc<[u8]>,
     /// The control groups: `subsystem=path`, each closed by a NUL.
     pub cgroups: Rc<[u8]>,
+    /// The container that the control groups name.
+    pub container: ContainerIx,
     /// The working directory of the process, closed by `/`.
     pub cwd: Rc<[u8]>,
     /// The root directory; empty or `/` for the host's.
@@ -140,6 +142,7 @@ impl Default for Thread {
             image: Rc::default(),
             env: Rc::default(),
             cgroups: Rc::default(),
+            container: ContainerIx::HOST,
             cwd: Rc::default(),
             root: Rc::default(),
             fds: FdTable::default(),

@@ -107,6 +107,11 @@ impl Users {
         groups
     }
 
+    /// Forgets all of a container.
+    pub(crate) fn forget(&mut self, container: &[u8]) {
+        self.places.remove(container);
+    }
+
     /// Adds or replaces a user. Names that begin with `+` or `-` are references to a directory service: ignored.
     pub fn add_user(&mut self, container: &[u8], user: User) {
         if !matches!(user.name.first(), Some(b'+' | b'-')) {

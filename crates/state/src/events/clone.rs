@@ -7,7 +7,7 @@ use falco_event::{Event, codes};
 
 use super::figures::read_memory;
 use crate::{
-    State, Subject, Thread, ThreadIx,
+    ContainerIx, Containers, State, Subject, Thread, ThreadIx,
     events::exec::{program, read_cgroups},
     wire::clone,
 };
@@ -17,6 +17,7 @@ const RECENT_NS: u64 = 2_000_000_000;
 
 impl State {
     pub(crate) fn cloned(&mut self, event: &Event<'_>, at: &mut Subject) {
+        self.sweep_containers();
         match event.i64(0) {
             Some(0) => self.cloned_in_child(event, at),
             Some(child) if child > 0 => self.cloned_in_caller(event, at, child),
@@ -75,6 +76,7 @@ impl State {
         let source = known.then_some(parent);
         inherit(&mut thread, source, event);
         read_cgroups(&mut thread, source, event, &mut self.scratch.text);
+        settle_container(&mut self.containers, &mut thread, source);
         if !known && let Some(parent) = self.threads.get_mut(caller) {
             parent.image = Rc::clone(&thread.image);
         }
@@ -152,6 +154,7 @@ impl State {
         let parent = known.then_some(parent);
         inherit(&mut thread, parent, event);
         read_cgroups(&mut thread, parent, event, &mut self.scratch.text);
+        settle_container(&mut self.containers, &mut thread, parent);
         if !known && !leads {
             self.fill_main(source, &thread);
         }
@@ -211,6 +214,17 @@ fn inherit(child: &mut Thread, parent: Option<&Thread>, event: &Event<'_>) {
         child.cap_effective = parent.cap_effective;
         child.exe_ctime_to_clone_ns = parent.exe_ctime_to_clone_ns;
     }
+}
+
+/// A child is in the container of whom it comes from, unless its control groups are others.
+fn settle_container(containers: &mut Containers, child: &mut Thread, parent: Option<&Thread>) {
+    child.container = match parent {
+        Some(parent) if Rc::ptr_eq(&parent.cgroups, &child.cgroups) => parent.container,
+        parent => {
+            let before = parent.map_or(ContainerIx::HOST, |parent| parent.container);
+            containers.of(&child.cgroups, before)
+        }
+    };
 }
 
 /// Children that ended before the caller's side of their clone was heard: that must not bring them back.

@@ -57,6 +57,7 @@ impl State {
             let kept = clone::PIPE_SRC | clone::PIPE_DST | clone::INVERTED;
             thread.flags = (thread.flags & kept) | clone::ACTIVE | clone::NAME_CHANGED;
         }
+        self.look_up_accounts(ix, event.time_ns());
         while let Some(other) = self.threads.other_thread(ix) {
             self.remove_thread(other);
         }
@@ -71,7 +72,11 @@ impl State {
             thread.fd_limit = limit;
         }
         read_memory(thread, event);
+        let before = Rc::clone(&thread.cgroups);
         read_cgroups(thread, None, event, scratch);
+        if !Rc::ptr_eq(&before, &thread.cgroups) {
+            thread.container = self.containers.of(&thread.cgroups, thread.container);
+        }
         if let Some(env) = event.param(15)
             && strings(env) != strings(&thread.env)
         {

@@ -16,6 +16,9 @@ impl State {
         let Some(thread) = self.threads.get(ix) else {
             return;
         };
+        if thread.vpid == 1 && thread.vtid == 1 {
+            self.containers.init_ended(thread.container);
+        }
         if self.threads.child_count(thread) == 0 {
             return;
         }
