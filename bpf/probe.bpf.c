@@ -9,37 +9,28 @@
 #include "process/exec.c"
 #include "process/exit.c"
 #include "process/fork.c"
+#include "syscalls/data.c"
 #include "syscalls/fd.c"
+#include "syscalls/generic.c"
+#include "syscalls/ipc.c"
+#include "syscalls/memory.c"
 #include "syscalls/open.c"
 #include "syscalls/path.c"
+#include "syscalls/quota.c"
 #include "syscalls/socket.c"
+#include "syscalls/sockopt.c"
 #include "syscalls/task.c"
+#include "syscalls/wait.c"
 
-/* Whether the task is in a call of the 32-bit interface, whose numbers and registers are others. */
-static __always_inline bool in_compat_call(void)
-{
-	struct task_struct *task = current_task();
-
-#if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(task, thread_info.status) & 2; /* TS_COMPAT */
-#else
-	return BPF_CORE_READ(task, thread_info.flags) & (1 << 22); /* _TIF_32BIT */
-#endif
-}
-
-/* The exit of every call: the interest is which numbers have a program. */
+/* The exit of every call: the interest is which calls have a program. */
 SEC("tp_btf/sys_exit")
 int dispatch(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
-#if defined(__TARGET_ARCH_x86)
-	u64 number = BPF_CORE_READ(regs, orig_ax);
-#else
-	u64 number = (u32)BPF_CORE_READ(regs, syscallno);
-#endif
+	u32 number = number_of(regs);
 
-	if (number < 512 && !ignored(ctx[1]) && !in_compat_call())
-		bpf_tail_call(ctx, &handlers, number);
+	if (!ignored(ctx[1]) && !is_32(bpf_get_current_task_btf()))
+		bpf_tail_call(ctx, &handlers, call_native(number));
 	return 0;
 }
 

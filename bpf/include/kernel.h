@@ -40,7 +40,7 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long di, si, dx, r10, r8, r9, orig_ax;
+	unsigned long di, si, dx, r10, r8, r9, bx, cx, bp, orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
@@ -291,6 +291,8 @@ struct bpf_iter__task_file {
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define S_IFREG 0100000
+#define S_IFBLK 0060000
+#define S_IFCHR 0020000
 #define S_IFDIR 0040000
 #define S_IFIFO 0010000
 #define AF_UNIX 1

@@ -14,6 +14,23 @@ struct config {
 };
 const volatile struct config config SEC(".rodata.config");
 
+/* Which call of the schema a number is: of this machine's interface. */
+#define NUMBERS_MAX 1024
+const volatile u16 calls_native[NUMBERS_MAX] SEC(".rodata.calls");
+
+/* A number cut to a mask (a power of two, less one) where the compiler cannot take it apart: the verifier has to see it. */
+static __always_inline u64 masked(u64 number, u64 mask)
+{
+	asm volatile("%0 &= %1" : "+r"(number) : "r"(mask));
+	return number;
+}
+
+/* 0 is the call that nobody knows. */
+static __always_inline u32 call_native(u32 number)
+{
+	return number < NUMBERS_MAX ? calls_native[masked(number, NUMBERS_MAX - 1)] : 0;
+}
+
 /* The largest event, and room behind it so that masked offsets stay inside whatever is appended. */
 #define EVENT_MAX 65536
 #define EVENT_MASK (EVENT_MAX - 1)
@@ -81,7 +98,7 @@ struct {
 	__uint(max_entries, 1);
 } counters SEC(".maps");
 
-/* For the dispatcher: the program of each call, by its number. */
+/* For the dispatcher: the program of each call, by its code in the schema. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(key_size, sizeof(u32));

@@ -7,9 +7,18 @@
 
 #include "event.h"
 
+/* How a call was made: what its numbers, registers and the structures that it points to look like. */
+enum abi {
+	ABI_NATIVE,
+	ABI_32,         /* 32-bit registers of their own, structures with 32-bit pointers */
+	ABI_SOCKETCALL, /* the same, with the arguments in memory */
+	ABI_X32,        /* native registers, structures with 32-bit pointers */
+};
+
 struct call {
-	struct pt_regs *regs;
+	u64 args[6];
 	long ret;
+	enum abi abi;
 };
 
 /* What the tracepoint of one call's exit hands to a program. */
@@ -20,24 +29,114 @@ struct sys_exit_ctx {
 	s64 ret;
 };
 
+#if defined(__TARGET_ARCH_x86)
+#define TS_COMPAT 2
+#define X32_BIT 0x40000000
+#define X32_FIRST 512 /* from here on the calls of the x32 interface, whose structures have 32-bit pointers */
+#define SOCKETCALL_32 102
+#define EXECVE_64 59
+#define EXECVEAT_64 322
+
+static __always_inline u32 number_of(struct pt_regs *regs)
+{
+	return regs->orig_ax;
+}
+
+static __always_inline bool is_32(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT;
+}
+
+static __always_inline void native_args(struct call *call, struct pt_regs *regs)
+{
+	call->args[0] = regs->di;
+	call->args[1] = regs->si;
+	call->args[2] = regs->dx;
+	call->args[3] = regs->r10;
+	call->args[4] = regs->r8;
+	call->args[5] = regs->r9;
+}
+
+static __always_inline void narrow_args(struct call *call, struct pt_regs *regs)
+{
+	u32 memory[6] = {};
+	int i;
+
+	if (call->abi == ABI_SOCKETCALL) {
+		bpf_probe_read_user(memory, sizeof(memory), (void *)(u64)(u32)regs->cx);
+#pragma unroll
+		for (i = 0; i < 6; i++)
+			call->args[i] = memory[i];
+		return;
+	}
+	call->args[0] = (u32)regs->bx;
+	call->args[1] = (u32)regs->cx;
+	call->args[2] = (u32)regs->dx;
+	call->args[3] = (u32)regs->si;
+	call->args[4] = (u32)regs->di;
+	call->args[5] = (u32)regs->bp;
+}
+
+static __always_inline enum abi abi_of(struct pt_regs *regs, struct task_struct *task)
+{
+	u32 number = number_of(regs);
+
+	if (!is_32(task))
+		return number & X32_BIT && (number & ~X32_BIT) >= X32_FIRST ? ABI_X32 : ABI_NATIVE;
+	/* A 64-bit program that has become a 32-bit one: the call is still the 64-bit one. */
+	if (number == EXECVE_64 || number == EXECVEAT_64)
+		return ABI_NATIVE;
+	return number == SOCKETCALL_32 ? ABI_SOCKETCALL : ABI_32;
+}
+#elif defined(__TARGET_ARCH_arm64)
+#define TIF_32BIT (1 << 22)
+#define SOCKETCALL_32 (-1) /* programs of the 32-bit interface that we know of call by name */
+
+static __always_inline u32 number_of(struct pt_regs *regs)
+{
+	return regs->syscallno;
+}
+
+static __always_inline bool is_32(struct task_struct *task)
+{
+	return task->thread_info.flags & TIF_32BIT;
+}
+
+static __always_inline void native_args(struct call *call, struct pt_regs *regs)
+{
+	int i;
+
+	call->args[0] = regs->orig_x0;
+#pragma unroll
+	for (i = 1; i < 6; i++)
+		call->args[i] = regs->regs[i];
+}
+
+static __always_inline void narrow_args(struct call *call, struct pt_regs *regs)
+{
+	int i;
+
+	call->args[0] = (u32)regs->orig_x0;
+#pragma unroll
+	for (i = 1; i < 6; i++)
+		call->args[i] = (u32)regs->regs[i];
+}
+
+static __always_inline enum abi abi_of(struct pt_regs *regs, struct task_struct *task)
+{
+	return is_32(task) ? ABI_32 : ABI_NATIVE;
+}
+#endif
+
 static __always_inline u64 arg(const struct call *call, int index)
 {
-	struct pt_regs *regs = call->regs;
+	return call->args[index];
+}
 
-#if defined(__TARGET_ARCH_x86)
-	switch (index) {
-	case 0: return BPF_CORE_READ(regs, di);
-	case 1: return BPF_CORE_READ(regs, si);
-	case 2: return BPF_CORE_READ(regs, dx);
-	case 3: return BPF_CORE_READ(regs, r10);
-	case 4: return BPF_CORE_READ(regs, r8);
-	default: return BPF_CORE_READ(regs, r9);
-	}
-#elif defined(__TARGET_ARCH_arm64)
-	if (index == 0)
-		return BPF_CORE_READ(regs, orig_x0);
-	return BPF_CORE_READ(regs, regs[index]);
-#endif
+/* Whether pointers and longs in the memory of the caller are of 32 bits. */
+static __always_inline bool is_narrow(const struct call *call)
+{
+	return call->abi != ABI_NATIVE;
 }
 
 /* A descriptor, or a number that is negative for something special, as an argument. */
@@ -56,6 +155,24 @@ static __always_inline bool ignored(long ret)
 	return (bpf_get_current_pid_tgid() >> 32) == config.own_pid || (config.drop_failed && ret < 0);
 }
 
+/* The same for calls that only the 32-bit interface has: they reach us through the dispatcher alone. */
+#define SYSCALL_32(name)                                                        \
+	static __always_inline void on_##name(const struct call *call);         \
+	SEC("tp_btf/sys_exit")                                                  \
+	int any_##name(u64 *ctx)                                                \
+	{                                                                       \
+		struct pt_regs *regs = (void *)ctx[0];                          \
+		struct call call = {.ret = ctx[1]};                             \
+		call.abi = abi_of(regs, bpf_get_current_task_btf());            \
+		if (call.abi == ABI_32 || call.abi == ABI_SOCKETCALL)           \
+			narrow_args(&call, regs);                               \
+		else                                                            \
+			native_args(&call, regs);                               \
+		on_##name(&call);                                               \
+		return 0;                                                       \
+	}                                                                       \
+	static __always_inline void on_##name(const struct call *call)
+
 #define SYSCALL(name)                                                           \
 	static __always_inline void on_##name(const struct call *call);         \
 	SEC("tracepoint/syscalls/sys_exit_" #name)                              \
@@ -64,22 +181,8 @@ static __always_inline bool ignored(long ret)
 		struct call call = {.ret = ctx->ret};                           \
 		if (ignored(call.ret))                                          \
 			return 0;                                               \
-		call.regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf()); \
+		native_args(&call, (void *)bpf_task_pt_regs(bpf_get_current_task_btf())); \
 		on_##name(&call);                                               \
 		return 0;                                                       \
 	}                                                                       \
-	SEC("tp_btf/sys_exit")                                                  \
-	int any_##name(u64 *ctx)                                                \
-	{                                                                       \
-		struct call call = {.regs = (void *)ctx[0], .ret = ctx[1]};     \
-		on_##name(&call);                                               \
-		return 0;                                                       \
-	}                                                                       \
-	static __always_inline void on_##name(const struct call *call)
-
-/* A call that takes a name of its own for the same body. */
-#define SYSCALL_ALSO(name, body) \
-	SYSCALL(name)            \
-	{                        \
-		body(call);      \
-	}
+	SYSCALL_32(name)

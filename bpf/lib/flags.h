@@ -174,3 +174,107 @@ static __always_inline u16 ptrace_request(u64 request)
 	default: return F_PTRACE_REQUESTS__PTRACE_UNKNOWN;
 	}
 }
+
+static __always_inline u32 prot_flags(u32 flags)
+{
+	u32 out = flags & 15; /* the first ones have the same numbers */
+
+	MOVE(0x1000000, F_PROT_FLAGS__PROT_GROWSDOWN);
+	MOVE(0x2000000, F_PROT_FLAGS__PROT_GROWSUP);
+	MOVE(0x10, F_PROT_FLAGS__PROT_SAO);
+	return out;
+}
+
+static __always_inline u32 mmap_flags(u32 flags)
+{
+	u32 out = flags & 3;
+
+	MOVE(0x10, F_MMAP_FLAGS__MAP_FIXED);
+	MOVE(0x20, F_MMAP_FLAGS__MAP_ANONYMOUS);
+	MOVE(0x40, F_MMAP_FLAGS__MAP_32BIT);
+	MOVE(0x80, F_MMAP_FLAGS__MAP_INHERIT);
+	MOVE(0x100, F_MMAP_FLAGS__MAP_GROWSDOWN);
+	MOVE(0x800, F_MMAP_FLAGS__MAP_DENYWRITE);
+	MOVE(0x1000, F_MMAP_FLAGS__MAP_EXECUTABLE);
+	MOVE(0x2000, F_MMAP_FLAGS__MAP_LOCKED);
+	MOVE(0x4000, F_MMAP_FLAGS__MAP_NORESERVE);
+	MOVE(0x8000, F_MMAP_FLAGS__MAP_POPULATE);
+	MOVE(0x10000, F_MMAP_FLAGS__MAP_NONBLOCK);
+	return out;
+}
+
+static __always_inline u32 flock_flags(u32 flags)
+{
+	u32 out = 0;
+
+	MOVE(1, F_FLOCK_FLAGS__LOCK_SH);
+	MOVE(2, F_FLOCK_FLAGS__LOCK_EX);
+	MOVE(4, F_FLOCK_FLAGS__LOCK_NB);
+	MOVE(8, F_FLOCK_FLAGS__LOCK_UN);
+	return out;
+}
+
+static __always_inline u16 poll_flags(u16 flags)
+{
+	u16 out = 0;
+
+	MOVE(1, F_POLL_FLAGS__POLLIN);
+	MOVE(2, F_POLL_FLAGS__POLLPRI);
+	MOVE(4, F_POLL_FLAGS__POLLOUT);
+	MOVE(8, F_POLL_FLAGS__POLLERR);
+	MOVE(0x10, F_POLL_FLAGS__POLLHUP);
+	MOVE(0x20, F_POLL_FLAGS__POLLNVAL);
+	MOVE(0x40, F_POLL_FLAGS__POLLRDNORM);
+	MOVE(0x80, F_POLL_FLAGS__POLLRDBAND);
+	MOVE(0x100, F_POLL_FLAGS__POLLWRNORM);
+	MOVE(0x200, F_POLL_FLAGS__POLLWRBAND);
+	MOVE(0x2000, F_POLL_FLAGS__POLLRDHUP);
+	return out;
+}
+
+/* The operations and their two bits have the same numbers; newer operations have no name. */
+static __always_inline u16 futex_operation(u32 operation)
+{
+	u32 plain = operation & 127;
+
+	return (plain <= F_FUTEX_OPERATIONS__FUTEX_CMP_REQUEUE_PI ? plain : 0) |
+	       (operation & (F_FUTEX_OPERATIONS__FUTEX_PRIVATE_FLAG | F_FUTEX_OPERATIONS__FUTEX_CLOCK_REALTIME));
+}
+
+static __always_inline u32 semget_flags(u32 flags)
+{
+	u32 out = 0;
+
+	MOVE(01000, F_SEMGET_FLAGS__IPC_CREAT);
+	MOVE(02000, F_SEMGET_FLAGS__IPC_EXCL);
+	return out;
+}
+
+static __always_inline u16 semctl_command(u16 command)
+{
+	switch (command) {
+	case 0: return F_SEMCTL_COMMANDS__IPC_RMID;
+	case 1: return F_SEMCTL_COMMANDS__IPC_SET;
+	case 2: return F_SEMCTL_COMMANDS__IPC_STAT;
+	case 3: return F_SEMCTL_COMMANDS__IPC_INFO;
+	case 11: return F_SEMCTL_COMMANDS__GETPID;
+	case 12: return F_SEMCTL_COMMANDS__GETVAL;
+	case 13: return F_SEMCTL_COMMANDS__GETALL;
+	case 14: return F_SEMCTL_COMMANDS__GETNCNT;
+	case 15: return F_SEMCTL_COMMANDS__GETZCNT;
+	case 16: return F_SEMCTL_COMMANDS__SETVAL;
+	case 17: return F_SEMCTL_COMMANDS__SETALL;
+	case 18: return F_SEMCTL_COMMANDS__SEM_STAT;
+	case 19: return F_SEMCTL_COMMANDS__SEM_INFO;
+	default: return 0;
+	}
+}
+
+static __always_inline u32 delete_module_flags(u32 flags)
+{
+	u32 out = 0;
+
+	MOVE(01000, F_DELETE_MODULE_FLAGS__O_TRUNC);
+	MOVE(04000, F_DELETE_MODULE_FLAGS__O_NONBLOCK);
+	return out;
+}

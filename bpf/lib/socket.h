@@ -63,7 +63,8 @@ static __always_inline void put_sockaddr(struct scratch *s, const void *from, u3
 
 	if (length > SOCKADDR_MAX)
 		length = SOCKADDR_MAX;
-	if (!from || length < sizeof(u16) || bpf_probe_read_user(raw, length & SOCKADDR_MAX, from)) {
+	length = masked(length, SOCKADDR_MAX);
+	if (!from || length < sizeof(u16) || bpf_probe_read_user(raw, length, from)) {
 		put_empty(s);
 		return;
 	}
@@ -91,7 +92,7 @@ static __always_inline void put_sockaddr(struct scratch *s, const void *from, u3
 		break;
 	}
 	case AF_UNIX:
-		raw[length & SOCKADDR_MAX] = 0;
+		raw[masked(length, SOCKADDR_MAX)] = 0;
 		push_u8(s, F_SOCKET_FAMILIES__AF_UNIX);
 		written = 1 + push_unix_path(s, (char *)raw + 2);
 		break;

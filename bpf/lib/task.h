@@ -82,16 +82,22 @@ static __always_inline s64 pages(struct mm_struct *mm, int which)
 	}
 }
 
-static __always_inline void put_memory(struct scratch *s, struct task_struct *task)
+/* How much memory is mapped, resident and swapped out, in kilobytes. */
+static __always_inline void put_sizes(struct scratch *s, struct task_struct *task)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 
-	put_u64(s, BPF_CORE_READ(task, maj_flt));
-	put_u64(s, BPF_CORE_READ(task, min_flt));
 	put_u32(s, mm ? kilobytes(BPF_CORE_READ(mm, total_vm)) : 0);
 	/* file, anonymous and shared pages; 2 is swap */
 	put_u32(s, mm ? kilobytes(pages(mm, 0) + pages(mm, 1) + pages(mm, 3)) : 0);
 	put_u32(s, mm ? kilobytes(pages(mm, 2)) : 0);
+}
+
+static __always_inline void put_memory(struct scratch *s, struct task_struct *task)
+{
+	put_u64(s, BPF_CORE_READ(task, maj_flt));
+	put_u64(s, BPF_CORE_READ(task, min_flt));
+	put_sizes(s, task);
 }
 
 static __always_inline u32 terminal(struct task_struct *task)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Calls that close, copy or make descriptors that are not files or sockets. */
-#include "../lib/call.h"
 #include "../lib/file.h"
 #include "../lib/flags.h"
+#include "../lib/forms.h"
 #include "../lib/task.h"
 
 SYSCALL(close)
@@ -302,3 +302,8 @@ SYSCALL(io_uring_setup)
 	put_u32(s, params.features & 0x7ff);
 	event_send(s, DROP_OTHER);
 }
+
+RESULT_AND(io_uring_enter, SYSCALL_IO_URING_ENTER_X, DROP_OTHER, put_fd(s, call, 0); put_u32(s, arg(call, 1));
+	   put_u32(s, arg(call, 2)); put_u32(s, arg(call, 3) & 15); put_u32(s, arg(call, 4)))
+RESULT_AND(io_uring_register, SYSCALL_IO_URING_REGISTER_X, DROP_OTHER, put_fd(s, call, 0); put_u16(s, arg(call, 1));
+	   put_u64(s, arg(call, 2)); put_u32(s, arg(call, 3)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Calls that act on paths: links, renames, removals, modes, owners, mounts, directories. */
-#include "../lib/call.h"
 #include "../lib/flags.h"
+#include "../lib/forms.h"
 
 /* A result and one path. */
 #define ONE_PATH(name, event, index)                  \
@@ -32,6 +32,8 @@ ONE_PATH(chdir, SYSCALL_CHDIR_X, 0)
 ONE_PATH(chroot, SYSCALL_CHROOT_X, 0)
 ONE_PATH(rmdir, SYSCALL_RMDIR_2_X, 0)
 ONE_PATH(unlink, SYSCALL_UNLINK_2_X, 0)
+ONE_PATH(newstat, SYSCALL_STAT_X, 0)
+ONE_PATH(newlstat, SYSCALL_LSTAT_X, 0)
 TWO_PATHS(link, SYSCALL_LINK_2_X)
 TWO_PATHS(symlink, SYSCALL_SYMLINK_X)
 TWO_PATHS(rename, SYSCALL_RENAME_X)
@@ -263,5 +265,64 @@ SYSCALL(umount)
 	put_s64(s, call->ret);
 	put_str_user(s, arg_ptr(call, 0));
 	put_u32(s, arg(call, 1) & 15);
+	event_send(s, DROP_DIR_FILE);
+}
+
+/* The 32-bit interface knows the call without flags, too. */
+RESULT_AND_32(oldumount, SYSCALL_UMOUNT_1_X, DROP_DIR_FILE, put_path_arg(s, call, 0))
+
+RESULT_AND(newfstat, SYSCALL_FSTAT_X, DROP_OTHER, put_fd(s, call, 0))
+RESULT_AND_32(stat64, SYSCALL_STAT64_X, DROP_DIR_FILE, put_path_arg(s, call, 0))
+RESULT_AND_32(lstat64, SYSCALL_LSTAT64_X, DROP_DIR_FILE, put_path_arg(s, call, 0))
+RESULT_AND_32(fstat64, SYSCALL_FSTAT64_X, DROP_OTHER)
+RESULT_AND(newfstatat, SYSCALL_NEWFSTATAT_X, DROP_DIR_FILE, put_fd(s, call, 0); put_path_arg(s, call, 1);
+	   put_u32(s, arg(call, 3) & (F_NEWFSTATAT_FLAGS__AT_SYMLINK_NOFOLLOW | F_NEWFSTATAT_FLAGS__AT_NO_AUTOMOUNT |
+				      F_NEWFSTATAT_FLAGS__AT_EMPTY_PATH)))
+RESULT_AND(access, SYSCALL_ACCESS_X, DROP_DIR_FILE, put_path_arg(s, call, 0); put_u32(s, arg(call, 1) & 7))
+
+/* A mode without a type makes a regular file. */
+static __always_inline u32 node_mode(u32 mode)
+{
+	u32 type = mode & S_IFMT;
+
+	switch (type) {
+	case 0: type = S_IFREG; break;
+	case S_IFREG:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK: break;
+	default: type = 0;
+	}
+	return type | (mode & 07777);
+}
+
+RESULT_AND(mknod, SYSCALL_MKNOD_X, DROP_DIR_FILE, put_path_arg(s, call, 0); put_u32(s, node_mode(arg(call, 1)));
+	   put_u32(s, device_number(arg(call, 2))))
+RESULT_AND(mknodat, SYSCALL_MKNODAT_X, DROP_DIR_FILE, put_fd(s, call, 0); put_path_arg(s, call, 1);
+	   put_u32(s, node_mode(arg(call, 2))); put_u32(s, device_number(arg(call, 3))))
+
+/* What is set depends on the command: nothing, bytes, or a text; if it was set. */
+SYSCALL(fsconfig)
+{
+	struct scratch *s = BEGIN(SYSCALL_FSCONFIG_X);
+	u32 command = arg(call, 1);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_fd(s, call, 0);
+	put_u32(s, command);
+	put_path_arg(s, call, 2);
+	if (call->ret >= 0 && command == F_FSCONFIG_CMDS__FSCONFIG_SET_BINARY)
+		put_bytes_user(s, arg_ptr(call, 3), (u32)arg(call, 4), EVENT_MAX / 2 - 1);
+	else
+		put_empty(s);
+	if (call->ret >= 0 && (command == F_FSCONFIG_CMDS__FSCONFIG_SET_STRING || command == F_FSCONFIG_CMDS__FSCONFIG_SET_PATH ||
+			       command == F_FSCONFIG_CMDS__FSCONFIG_SET_PATH_EMPTY))
+		put_path_arg(s, call, 3);
+	else
+		put_empty(s);
+	put_s32(s, arg(call, 4));
 	event_send(s, DROP_DIR_FILE);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Sockets: making, naming, connecting, accepting, sending, receiving. */
-#include "../lib/call.h"
+#include "../lib/data.h"
 #include "../lib/flags.h"
+#include "../lib/forms.h"
 #include "../lib/socket.h"
 
 SYSCALL(socket)
@@ -121,11 +122,6 @@ SYSCALL(accept4)
 	event_send(s, DROP_OTHER);
 }
 
-static __always_inline void put_data(struct scratch *s, const void *from, s64 length)
-{
-	put_bytes_user(s, from, length > config.snaplen ? config.snaplen : length, EVENT_MAX / 2 - 1);
-}
-
 SYSCALL(sendto)
 {
 	struct scratch *s = BEGIN(SOCKET_SENDTO_X);
@@ -144,65 +140,35 @@ SYSCALL(sendto)
 	event_send(s, DROP_OTHER);
 }
 
-struct user_msghdr {
-	void *name;
-	int name_length;
-	struct user_iovec *iov;
-	u64 iov_count;
-	void *control;
-	u64 control_length;
-};
-
-struct user_iovec {
-	void *base;
-	u64 length;
-};
-
-#define IOVECS_MAX 16
-
-/* The data of a message, piece by piece, as far as snaplen goes; the size of all pieces. */
-static __always_inline u32 put_pieces(struct scratch *s, const struct user_msghdr *message, s64 limit)
+/* A message that was to be sent. */
+static __always_inline void put_sent(struct scratch *s, const struct call *call, const struct user_msghdr *message)
 {
-	struct user_iovec piece;
-	u64 start = s->end;
-	int i;
+	struct pieces pieces = pieces_of_message(message, is_narrow(call));
+	u32 size = put_pieces(s, &pieces, call->ret);
 
-	s->room = limit > 0 && limit < config.snaplen ? limit : config.snaplen;
-	s->total = 0;
-	for (i = 0; i < IOVECS_MAX && i < message->iov_count; i++) {
-		u64 room = s->room;
-
-		if (bpf_probe_read_user(&piece, sizeof(piece), &message->iov[i]))
-			break;
-		s->total += piece.length;
-		s->room -= push_bytes_user(s, piece.base, piece.length < room ? piece.length : room, EVENT_MAX / 2 - 1);
-	}
-	put_length(s, s->end - start);
-	return s->total;
+	put_fd(s, call, 0);
+	put_u32(s, size);
+	if (call->ret >= 0)
+		put_tuple(s, arg_fd(call, 0), OUTBOUND, message->name);
+	else
+		put_empty(s);
 }
 
 SYSCALL(sendmsg)
 {
 	struct scratch *s = BEGIN(SOCKET_SENDMSG_X);
 	struct user_msghdr message = {};
-	u32 size;
 
 	if (!s)
 		return;
 	put_s64(s, call->ret);
-	if (bpf_probe_read_user(&message, sizeof(message), arg_ptr(call, 1))) {
-		put_empty(s);
-		put_s64(s, arg_fd(call, 0));
-		put_empty(s);
-		put_empty(s);
+	if (read_message(&message, arg_ptr(call, 1), is_narrow(call))) {
+		put_sent(s, call, &message);
 	} else {
-		size = put_pieces(s, &message, call->ret);
-		put_s64(s, arg_fd(call, 0));
-		put_u32(s, size);
-		if (call->ret >= 0)
-			put_tuple(s, arg_fd(call, 0), OUTBOUND, message.name);
-		else
-			put_empty(s);
+		put_empty(s);
+		put_fd(s, call, 0);
+		put_empty(s);
+		put_empty(s);
 	}
 	event_send(s, DROP_OTHER);
 }
@@ -221,7 +187,7 @@ SYSCALL(recvfrom)
 		put_empty(s);
 		put_empty(s);
 	}
-	put_s64(s, arg_fd(call, 0));
+	put_fd(s, call, 0);
 	put_u32(s, arg(call, 2));
 	event_send(s, DROP_OTHER);
 }
@@ -230,15 +196,17 @@ SYSCALL(recvmsg)
 {
 	struct scratch *s = BEGIN(SOCKET_RECVMSG_X);
 	struct user_msghdr message = {};
+	struct pieces pieces;
 
 	if (!s)
 		return;
 	put_s64(s, call->ret);
 	if (call->ret >= 0) {
 		put_u32(s, call->ret);
-		bpf_probe_read_user(&message, sizeof(message), arg_ptr(call, 1));
+		read_message(&message, arg_ptr(call, 1), is_narrow(call));
+		pieces = pieces_of_message(&message, is_narrow(call));
 		if (call->ret)
-			put_pieces(s, &message, call->ret);
+			put_pieces(s, &pieces, call->ret);
 		else
 			put_empty(s);
 		put_tuple(s, arg_fd(call, 0), INBOUND, message.name);
@@ -249,6 +217,166 @@ SYSCALL(recvmsg)
 		put_empty(s);
 		put_empty(s);
 	}
-	put_s64(s, arg_fd(call, 0));
+	put_fd(s, call, 0);
 	event_send(s, DROP_OTHER);
 }
+
+#define MESSAGES_MAX 16
+
+struct user_mmsghdr {
+	struct user_msghdr message;
+	u32 length;
+};
+
+struct user_mmsghdr_32 {
+	struct user_msghdr_32 message;
+	u32 length;
+};
+
+/* One message of several: the result is how much of it was sent. A function that the verifier looks at once, not once a message. */
+__attribute__((noinline)) int sent_one(u64 from, s32 fd, bool narrow)
+{
+	struct scratch *s = BEGIN(SOCKET_SENDMMSG_X);
+	struct user_msghdr message = {};
+	struct pieces pieces;
+	u32 length = 0, size;
+
+	if (!s)
+		return 0;
+	read_message(&message, (void *)from, narrow);
+	bpf_probe_read_user(&length, sizeof(length), (void *)from + (narrow ? sizeof(struct user_msghdr_32) : sizeof(message)));
+	pieces = pieces_of_message(&message, narrow);
+	size = pieces_size(s, &pieces);
+	put_s64(s, length);
+	put_s64(s, fd);
+	put_u32(s, size);
+	put_pieces(s, &pieces, length);
+	put_tuple(s, fd, OUTBOUND, message.name);
+	event_send(s, DROP_OTHER);
+	return 0;
+}
+
+__attribute__((noinline)) int received_one(u64 from, s32 fd, bool narrow)
+{
+	struct scratch *s = BEGIN(SOCKET_RECVMMSG_X);
+	struct user_msghdr message = {};
+	struct pieces pieces;
+	u32 length = 0;
+
+	if (!s)
+		return 0;
+	read_message(&message, (void *)from, narrow);
+	bpf_probe_read_user(&length, sizeof(length), (void *)from + (narrow ? sizeof(struct user_msghdr_32) : sizeof(message)));
+	pieces = pieces_of_message(&message, narrow);
+	put_s64(s, length);
+	put_s64(s, fd);
+	put_u32(s, length);
+	if (length)
+		put_pieces(s, &pieces, length);
+	else
+		put_empty(s);
+	put_tuple(s, fd, INBOUND, message.name);
+	put_bytes_user(s, message.control, message.control_length, EVENT_MAX / 2 - 1);
+	event_send(s, DROP_OTHER);
+	return 0;
+}
+
+static __always_inline u64 message_at(const struct call *call, int index)
+{
+	return arg(call, 1) + index * (is_narrow(call) ? sizeof(struct user_mmsghdr_32) : sizeof(struct user_mmsghdr));
+}
+
+/* An event for each message that was sent, one if there was none. */
+SYSCALL(sendmmsg)
+{
+	struct scratch *s;
+	int i;
+
+	for (i = 0; i < MESSAGES_MAX && i < call->ret; i++)
+		sent_one(message_at(call, i), arg_fd(call, 0), is_narrow(call));
+	if (call->ret > 0)
+		return;
+	s = BEGIN(SOCKET_SENDMMSG_X);
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_fd(s, call, 0);
+	put_u32(s, 0);
+	put_empty(s);
+	put_empty(s);
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL(recvmmsg)
+{
+	struct scratch *s;
+	int i;
+
+	for (i = 0; i < MESSAGES_MAX && i < call->ret; i++)
+		received_one(message_at(call, i), arg_fd(call, 0), is_narrow(call));
+	if (call->ret > 0)
+		return;
+	s = BEGIN(SOCKET_RECVMMSG_X);
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_fd(s, call, 0);
+	put_u32(s, 0);
+	put_empty(s);
+	put_empty(s);
+	put_empty(s);
+	event_send(s, DROP_OTHER);
+}
+
+/* send and recv are calls of the 32-bit interface alone; elsewhere they are sendto and recvfrom without an address. */
+SYSCALL_32(send)
+{
+	struct scratch *s = BEGIN(SOCKET_SEND_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_written(s, call, (u32)arg(call, 2));
+	put_fd(s, call, 0);
+	put_u32(s, arg(call, 2));
+	if (call->ret >= 0)
+		put_tuple(s, arg_fd(call, 0), OUTBOUND, NULL);
+	else
+		put_empty(s);
+	event_send(s, DROP_OTHER);
+}
+
+SYSCALL_32(recv)
+{
+	struct scratch *s = BEGIN(SOCKET_RECV_X);
+
+	if (!s)
+		return;
+	put_s64(s, call->ret);
+	put_read(s, call);
+	put_fd(s, call, 0);
+	put_u32(s, arg(call, 2));
+	if (call->ret >= 0)
+		put_tuple(s, arg_fd(call, 0), INBOUND, NULL);
+	else
+		put_empty(s);
+	event_send(s, DROP_OTHER);
+}
+
+static __always_inline u8 shutdown_how(u32 how)
+{
+	return how <= F_SHUTDOWN_HOW__SHUT_RDWR ? how : (u8)F_SHUTDOWN_HOW__SHUT_UNKNOWN;
+}
+
+RESULT_AND(shutdown, SOCKET_SHUTDOWN_X, DROP_OTHER, put_fd(s, call, 0); put_u8(s, shutdown_how(arg(call, 1))))
+
+/* That they were made is all that these tell. */
+#define NOTHING(name, event)                      \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (s)                            \
+			event_send(s, DROP_OTHER); \
+	}
+NOTHING(getsockname, SOCKET_GETSOCKNAME_X)
+NOTHING(getpeername, SOCKET_GETPEERNAME_X)

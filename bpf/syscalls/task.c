@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Calls that change a process: ids, capabilities, namespaces, tracing, signals, modules. */
-#include "../lib/call.h"
 #include "../lib/flags.h"
+#include "../lib/forms.h"
 #include "../lib/task.h"
 
 /* A result and one, two or three ids. */
@@ -233,3 +233,61 @@ SYSCALL(finit_module)
 	put_u32(s, arg(call, 2) & 7);
 	event_send(s, DROP_OTHER);
 }
+
+RESULT_AND(delete_module, SYSCALL_DELETE_MODULE_X, DROP_OTHER, put_path_arg(s, call, 0); put_u32(s, delete_module_flags(arg(call, 1))))
+RESULT_AND(seccomp, SYSCALL_SECCOMP_X, DROP_OTHER, put_u64(s, arg(call, 0)); put_u64(s, (u32)arg(call, 1)))
+
+ID_OF_CALLER(getuid, SYSCALL_GETUID_X)
+ID_OF_CALLER(geteuid, SYSCALL_GETEUID_X)
+ID_OF_CALLER(getgid, SYSCALL_GETGID_X)
+ID_OF_CALLER(getegid, SYSCALL_GETEGID_X)
+
+/* Three ids that the kernel wrote to where the caller said; 0 when they cannot be read. */
+static __always_inline void put_answered_ids(struct scratch *s, const struct call *call)
+{
+	u32 id;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < 3; i++) {
+		id = 0;
+		bpf_probe_read_user(&id, sizeof(id), arg_ptr(call, i));
+		put_u32(s, id);
+	}
+}
+
+RESULT_AND(getresuid, SYSCALL_GETRESUID_X, DROP_OTHER, put_answered_ids(s, call))
+RESULT_AND(getresgid, SYSCALL_GETRESGID_X, DROP_OTHER, put_answered_ids(s, call))
+
+struct user_rlimit {
+	s64 soft, hard;
+};
+
+/* Limits in the memory of the caller; 0 when they cannot be read, -1 when there are none because the call failed. */
+static __always_inline void put_limits(struct scratch *s, const void *from, bool there, bool narrow)
+{
+	struct user_rlimit limits = {-1, -1};
+	u32 small[2] = {};
+
+	if (there && narrow) {
+		bpf_probe_read_user(small, sizeof(small), from);
+		limits.soft = small[0];
+		limits.hard = small[1];
+	} else if (there && bpf_probe_read_user(&limits, sizeof(limits), from)) {
+		limits.soft = limits.hard = 0;
+	}
+	put_s64(s, limits.soft);
+	put_s64(s, limits.hard);
+}
+
+static __always_inline u8 limit_resource(u32 resource)
+{
+	return resource <= F_RLIMIT_RESOURCES__RLIMIT_RTTIME ? resource : F_RLIMIT_RESOURCES__RLIMIT_UNKNOWN;
+}
+
+RESULT_AND(getrlimit, SYSCALL_GETRLIMIT_X, DROP_OTHER, put_limits(s, arg_ptr(call, 1), call->ret == 0, is_narrow(call));
+	   put_u8(s, limit_resource(arg(call, 0))))
+RESULT_AND(setrlimit, SYSCALL_SETRLIMIT_X, DROP_OTHER, put_limits(s, arg_ptr(call, 1), true, is_narrow(call));
+	   put_u8(s, limit_resource(arg(call, 0))))
+RESULT_AND(prlimit64, SYSCALL_PRLIMIT_X, DROP_OTHER, put_limits(s, arg_ptr(call, 2), true, false);
+	   put_limits(s, arg_ptr(call, 3), call->ret == 0, false); put_fd(s, call, 0); put_u8(s, limit_resource(arg(call, 1))))

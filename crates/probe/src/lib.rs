@@ -20,6 +20,7 @@
 mod dump;
 mod error;
 mod load;
+mod numbers;
 mod perf;
 mod ring;
 mod stats;

@@ -5,14 +5,14 @@ use std::{
     sync::Mutex,
 };
 
-use falco_event::SyscallCode;
+use falco_event::{SyscallCode, codes::GENERIC_X};
 use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, ObjectBuilder, OpenObject,
     PrintLevel, num_possible_cpus, set_print,
 };
 
 use crate::{
-    Config, How, Stats, error, error::Error, perf, stats::COUNTER_BYTES, tracefs::Tracefs,
+    Config, How, Stats, error, error::Error, numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs,
 };
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -29,12 +29,16 @@ pub(crate) struct Loaded {
     unsupported: Vec<SyscallCode>,
 }
 
-/// What one call needs: its name in the kernel's tracepoints, its number, and the number of its tracepoint, if it is attached there.
+/// What one call needs: the name of its program, which calls without one of their own share, and the number of its tracepoint, if it
+/// is attached there.
 struct Handler {
-    call: &'static str,
-    number: u16,
+    call: SyscallCode,
+    program: &'static str,
     tracepoint: Option<u64>,
 }
+
+/// The program of the calls whose parameters are not read.
+const GENERIC: &str = "generic";
 
 pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
     error::check_machine()?;
@@ -76,7 +80,8 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     for mut program in open.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
-        let wanted = |call: Option<&str>| handlers.iter().any(|handler| Some(handler.call) == call);
+        let wanted =
+            |call: Option<&str>| handlers.iter().any(|handler| Some(handler.program) == call);
         program.set_autoload(match (how, name.as_str()) {
             (_, "exited") => true,
             (_, "executed") => wanted(Some("execve")) || wanted(Some("execveat")),
@@ -93,20 +98,19 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         if matches!(name.as_str(), "exited" | "executed" | "dispatch") {
             links.push(program.attach().map_err(refused)?);
         } else if let Some(call) = name.strip_prefix("one_") {
-            let handler = handlers.iter().find(|handler| handler.call == call);
-            let Some(id) = handler.and_then(|handler| handler.tracepoint) else {
-                continue;
-            };
-            let event = perf::tracepoint_event(id).map_err(|cause| Error::Refused {
-                cause: format!("sys_exit_{call}: {cause}"),
-                detail: String::new(),
-            })?;
-            // libbpf closes the event with the link.
-            links.push(
-                program
-                    .attach_perf_event(event.into_raw_fd())
-                    .map_err(refused)?,
-            );
+            let handlers = handlers.iter().filter(|handler| handler.program == call);
+            for id in handlers.filter_map(|handler| handler.tracepoint) {
+                let event = perf::tracepoint_event(id).map_err(|cause| Error::Refused {
+                    cause: format!("sys_exit_{call}: {cause}"),
+                    detail: String::new(),
+                })?;
+                // libbpf closes the event with the link.
+                links.push(
+                    program
+                        .attach_perf_event(event.into_raw_fd())
+                        .map_err(refused)?,
+                );
+            }
         }
     }
     if how == How::AllCalls {
@@ -135,23 +139,28 @@ fn choose(
         .collect();
     let (mut handlers, mut unsupported) = (Vec::new(), Vec::new());
     for code in &config.calls {
-        let Some(number) = code.info().x86_64 else {
+        let info = code.info();
+        if info.x86_64.is_none() {
             continue;
+        }
+        let name = numbers::kernel_name(info.name);
+        let has_program = |name: &str| {
+            programs
+                .iter()
+                .any(|program| program.strip_prefix("one_") == Some(name))
         };
-        // The kernel knows the call with flags by the older one's name.
-        let call = if code.info().name == "umount2" {
-            "umount"
+        let program = if has_program(name) {
+            Some(name)
         } else {
-            code.info().name
+            (info.exit == Some(GENERIC_X)).then_some(GENERIC)
         };
-        let tracepoint = tracefs.and_then(|tracefs| tracefs.sys_exit_id(call));
-        let has_program = programs
-            .iter()
-            .any(|program| program.strip_prefix("one_") == Some(call));
-        if has_program && tracefs.is_some() == tracepoint.is_some() {
+        let tracepoint = tracefs.and_then(|tracefs| tracefs.sys_exit_id(name));
+        if let Some(program) = program
+            && tracefs.is_some() == tracepoint.is_some()
+        {
             handlers.push(Handler {
-                call,
-                number,
+                call: *code,
+                program,
                 tracepoint,
             });
         } else {
@@ -180,13 +189,23 @@ pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config) {
     knobs.extend(std::process::id().to_ne_bytes());
     knobs.extend(config.snaplen.to_ne_bytes());
     knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
+    set_constants(open, "rodata.config", &knobs);
+    set_constants(open, "rodata.calls", &bytes_of(&numbers::native()));
+}
+
+fn bytes_of(table: &numbers::Table) -> Vec<u8> {
+    table.iter().flat_map(|code| code.to_ne_bytes()).collect()
+}
+
+/// The bytes at the beginning of a section of constants.
+fn set_constants(open: &mut OpenObject, section: &str, bytes: &[u8]) {
     let mut maps = open.maps_mut();
-    let map = maps.find(|map| map.name().to_string_lossy().ends_with("rodata.config"));
+    let map = maps.find(|map| map.name().to_string_lossy().ends_with(section));
     if let Some(mut map) = map
         && let Some(value) = map.initial_value_mut()
-        && let Some(place) = value.get_mut(..knobs.len())
+        && let Some(place) = value.get_mut(..bytes.len())
     {
-        place.copy_from_slice(&knobs);
+        place.copy_from_slice(bytes);
     }
 }
 
@@ -246,21 +265,18 @@ fn map_mut<'a>(object: &'a mut Object, name: &str) -> Option<MapImpl<'a, Mut>> {
 }
 
 fn fill_dispatcher(object: &mut Object, handlers: &[Handler]) -> libbpf_rs::Result<()> {
-    let programs: Vec<(u16, i32)> = object
-        .progs_mut()
-        .filter(|program| program.autoload())
-        .filter_map(|program| {
-            let name = program.name().to_string_lossy().into_owned();
-            let handler = handlers
-                .iter()
-                .find(|handler| name.strip_prefix("any_") == Some(handler.call))?;
-            Some((handler.number, program.as_fd().as_raw_fd()))
-        })
-        .collect();
+    let mut programs: Vec<(SyscallCode, i32)> = Vec::new();
+    for program in object.progs_mut().filter(|program| program.autoload()) {
+        let name = program.name().to_string_lossy().into_owned();
+        let handlers = handlers
+            .iter()
+            .filter(|handler| name.strip_prefix("any_") == Some(handler.program));
+        programs.extend(handlers.map(|handler| (handler.call, program.as_fd().as_raw_fd())));
+    }
     if let Some(map) = map_mut(object, "handlers") {
-        for (number, fd) in programs {
+        for (call, fd) in programs {
             map.update(
-                &u32::from(number).to_ne_bytes(),
+                &u32::from(call.get()).to_ne_bytes(),
                 &fd.to_ne_bytes(),
                 MapFlags::ANY,
             )?;

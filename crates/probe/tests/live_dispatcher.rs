@@ -8,7 +8,17 @@ use falco_probe::How;
 use live::{Notes, call, ptr, said};
 
 const CALLS: &[&str] = &[
-    "openat", "close", "connect", "clone", "execve", "mkdir", "kill", "umount2",
+    "openat",
+    "close",
+    "connect",
+    "clone",
+    "execve",
+    "mkdir",
+    "kill",
+    "umount2",
+    "delete_module",
+    "init_module",
+    "getppid",
 ];
 
 #[test]
@@ -33,6 +43,10 @@ fn all_calls_through_one_program() {
         call!(libc::SYS_rmdir, ptr(c"/not/asked/for"));
         call!(libc::SYS_mkdir, ptr(c"/does/not/exist"), 0o700);
         call!(libc::SYS_umount2, ptr(c"/does/not/exist"), 0);
+        // The kernel may have been built without modules: then there is no tracepoint of the call's own.
+        let flags = libc::O_NONBLOCK | libc::O_TRUNC;
+        notes.put(1, call!(libc::SYS_delete_module, ptr(c"none"), flags));
+        call!(libc::SYS_getppid);
         call!(libc::SYS_execve, ptr(c"/bin/true"), argv.as_ptr(), 0);
     });
     let (fd, enoent) = (seen.notes.get(0), -libc::ENOENT);
@@ -47,6 +61,13 @@ fn all_calls_through_one_program() {
         0o700
     );
     said!(seen, "umount2 res={enoent} name=/does/not/exist flags=0x0");
+    said!(
+        seen,
+        "delete_module res={} name=none flags=O_TRUNC|O_NONBLOCK",
+        seen.notes.get(1)
+    );
+    let getppid = live::codes(&["getppid"])[0].get();
+    said!(seen, "syscall ID={getppid} nativeID={}", libc::SYS_getppid);
     let execve = live::text(&seen.take("execve"));
     assert!(
         execve.starts_with("execve res=0 exe=zero args=- "),

@@ -41,6 +41,14 @@ const CALLS: &[&str] = &[
     "umount2",
     "chroot",
     "open_by_handle_at",
+    "stat",
+    "lstat",
+    "fstat",
+    "newfstatat",
+    "access",
+    "mknod",
+    "mknodat",
+    "fsconfig",
 ];
 
 const ENOENT: i32 = -libc::ENOENT;
@@ -368,4 +376,83 @@ fn modes_owners_and_mounts() {
         "umount2 res={ENOENT} name=/does/not/exist flags=DETACH"
     );
     said!(seen, "chroot res=0 path=/");
+}
+
+#[test]
+fn looking_and_making() {
+    let Some(mut probe) = live::probe(CALLS) else {
+        return;
+    };
+    let (_dir, dir, path) = directory();
+    let (fifo, null) = (
+        CString::new(format!("{dir}/fifo")).unwrap(),
+        CString::new(format!("{dir}/null")).unwrap(),
+    );
+    let mut seen = live::in_child(&mut probe, |notes: Notes| {
+        let mut stat = [0_u64; 32];
+        let into = stat.as_mut_ptr();
+        call!(libc::SYS_stat, ptr(&path), into);
+        call!(libc::SYS_lstat, ptr(c"/does/not/exist"), into);
+        let fd = notes.put(0, call!(libc::SYS_open, ptr(&path), libc::O_PATH));
+        call!(libc::SYS_fstat, fd, into);
+        call!(libc::SYS_fstat, -1, into);
+        call!(
+            libc::SYS_newfstatat,
+            fd,
+            ptr(c""),
+            into,
+            libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW
+        );
+        call!(libc::SYS_access, ptr(&path), libc::R_OK | libc::X_OK);
+        call!(libc::SYS_access, ptr(c"/does/not/exist"), libc::F_OK);
+        call!(libc::SYS_mknod, ptr(&fifo), libc::S_IFIFO | 0o640, 0);
+        let device = libc::makedev(1, 3);
+        let kind = libc::S_IFCHR | 0o600;
+        notes.put(
+            1,
+            call!(libc::SYS_mknodat, AT_FDCWD, ptr(&null), kind, device),
+        );
+        call!(libc::SYS_mknod, ptr(&fifo), 0o600, 0);
+        let context = notes.put(2, call!(libc::SYS_fsopen, ptr(c"tmpfs"), 0));
+        call!(libc::SYS_fsconfig, context, 1, ptr(c"size"), ptr(c"1M"), 0);
+        notes.put(3, call!(libc::SYS_fsconfig, context, 0, ptr(c"ro"), 0, 0));
+        notes.put(
+            4,
+            call!(libc::SYS_fsconfig, 99, 2, ptr(c"key"), ptr(c"value"), 5),
+        );
+    });
+    let (fd, made, context) = (seen.notes.get(0), seen.notes.get(1), seen.notes.get(2));
+    let (ebadf, eexist) = (-libc::EBADF, -libc::EEXIST);
+    said!(seen, "stat res=0 path={dir}");
+    said!(seen, "lstat res={ENOENT} path=/does/not/exist");
+    said!(seen, "fstat res=0 fd={fd}");
+    said!(seen, "fstat res={ebadf} fd=-1");
+    said!(
+        seen,
+        "newfstatat res=0 dirfd={fd} path= flags=AT_SYMLINK_NOFOLLOW|AT_EMPTY_PATH"
+    );
+    said!(seen, "access res=0 name={dir} mode=X_OK|R_OK");
+    said!(seen, "access res={ENOENT} name=/does/not/exist mode=F_OK");
+    said!(seen, "mknod res=0 path={dir}/fifo mode=10640 dev=0");
+    // The device as the kernel would number it: what the caller passed has the parts elsewhere.
+    said!(
+        seen,
+        "mknodat res={made} dirfd=-100 path={dir}/null mode=20600 dev={}",
+        (0x103 & 0xff) | (0x103 & !0xff) << 12
+    );
+    said!(seen, "mknod res={eexist} path={dir}/fifo mode=100600 dev=0");
+    said!(
+        seen,
+        "fsconfig res=0 fd={context} cmd=FSCONFIG_SET_STRING key=size value_bytebuf=- value_charbuf=1M aux=0"
+    );
+    said!(
+        seen,
+        "fsconfig res={} fd={context} cmd=FSCONFIG_SET_FLAG key=ro value_bytebuf=- value_charbuf=- aux=0",
+        seen.notes.get(3)
+    );
+    said!(
+        seen,
+        "fsconfig res={} fd=99 cmd=FSCONFIG_SET_BINARY key=key value_bytebuf=- value_charbuf=- aux=5",
+        seen.notes.get(4)
+    );
 }

@@ -74,7 +74,11 @@ fn a_full_ring_is_counted_by_cause() {
                 0
             );
         }
-        call!(libc::SYS_rmdir, ptr(c"/does/not/exist"));
+        // Larger than what may be left over.
+        call!(
+            libc::SYS_rmdir,
+            ptr(c"/does/not/exist/and/is/longer/than/what/the/others/left")
+        );
     });
     let stats = probe.stats();
     let read: u64 = drain(&mut probe).values().sum();

@@ -18,6 +18,13 @@ const CALLS: &[&str] = &[
     "sendmsg",
     "recvfrom",
     "recvmsg",
+    "sendmmsg",
+    "recvmmsg",
+    "shutdown",
+    "getsockname",
+    "getpeername",
+    "setsockopt",
+    "getsockopt",
 ];
 
 /// `struct sockaddr_in` of the loopback, in the 128 bytes that programs often pass whatever the family.
@@ -418,5 +425,184 @@ fn descriptors_that_are_passed() {
     assert_eq!(
         live::parse(&event).param(4).map(|have| &have[..20]),
         Some(&bytes[..])
+    );
+}
+
+#[test]
+fn options() {
+    let Some(mut probe) = live::probe(CALLS) else {
+        return;
+    };
+    let mut seen = live::in_child(&mut probe, |notes: Notes| {
+        let fd = notes.put(
+            0,
+            call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0),
+        );
+        let (level, one) = (libc::SOL_SOCKET, 1_u32);
+        let set = |level, name, value: *const u8, length| {
+            call!(libc::SYS_setsockopt, fd, level, name, value, length)
+        };
+        set(level, libc::SO_REUSEADDR, (&raw const one).cast(), 4);
+        let time = [2_i64, 3];
+        set(level, libc::SO_RCVTIMEO, time.as_ptr().cast(), 16);
+        let linger = [1_u32, 5];
+        set(level, libc::SO_LINGER, linger.as_ptr().cast(), 8);
+        set(
+            libc::IPPROTO_TCP,
+            libc::TCP_NODELAY,
+            (&raw const one).cast(),
+            4,
+        );
+        let text = *b"abcd";
+        notes.put(3, set(level, 9999, text.as_ptr(), 4));
+        let (mut value, mut length) = (0_u64, 8_u32);
+        let into = &raw mut value;
+        for name in [libc::SO_TYPE, libc::SO_ERROR, 57] {
+            length = 8;
+            call!(libc::SYS_getsockopt, fd, level, name, into, &raw mut length);
+        }
+        notes.put(1, value as i64);
+        call!(
+            libc::SYS_getsockopt,
+            -1,
+            level,
+            libc::SO_TYPE,
+            into,
+            &raw mut length
+        );
+    });
+    let (fd, cookie) = (seen.notes.get(0), seen.notes.get(1));
+    let ebadf = -libc::EBADF;
+    let level = format!("fd={fd} level=SOL_SOCKET");
+    said!(
+        seen,
+        "setsockopt res=0 {level} optname=SO_REUSEADDR val=2:1 optlen=4"
+    );
+    said!(
+        seen,
+        "setsockopt res=0 {level} optname=SO_RCVTIMEO val=4:2000003000 optlen=16"
+    );
+    said!(
+        seen,
+        "setsockopt res=0 {level} optname=SO_LINGER val=0:\\x01\\0\\0\\0\\x05\\0\\0\\0 optlen=8"
+    );
+    said!(
+        seen,
+        "setsockopt res=0 fd={fd} level=SOL_TCP optname=UNKNOWN val=0:\\x01\\0\\0\\0 optlen=4"
+    );
+    said!(
+        seen,
+        "setsockopt res={} {level} optname=UNKNOWN val=0:abcd optlen=4",
+        seen.notes.get(3)
+    );
+    said!(
+        seen,
+        "getsockopt res=0 {level} optname=SO_TYPE val=2:1 optlen=4"
+    );
+    said!(
+        seen,
+        "getsockopt res=0 {level} optname=SO_ERROR val=1:0 optlen=4"
+    );
+    said!(
+        seen,
+        "getsockopt res=0 {level} optname=SO_COOKIE val=3:{cookie} optlen=8"
+    );
+    said!(
+        seen,
+        "getsockopt res={ebadf} fd=-1 level=SOL_SOCKET optname=SO_TYPE val=2:{} optlen=8",
+        cookie as u32
+    );
+}
+
+#[test]
+fn names_and_ends() {
+    let Some(mut probe) = live::probe(CALLS) else {
+        return;
+    };
+    let mut seen = live::in_child(&mut probe, |notes: Notes| {
+        let kind = libc::SOCK_STREAM;
+        let fd = notes.put(0, call!(libc::SYS_socket, libc::AF_INET, kind, 0));
+        let (mut value, mut length) = (0_u64, 8_u32);
+        let into = &raw mut value;
+        port_of(fd);
+        call!(libc::SYS_getpeername, fd, into, &raw mut length);
+        notes.put(2, call!(libc::SYS_shutdown, fd, libc::SHUT_WR));
+        call!(libc::SYS_shutdown, -1, 7);
+    });
+    let (fd, ebadf) = (seen.notes.get(0), -libc::EBADF);
+    said!(seen, "getsockname");
+    said!(seen, "getpeername");
+    said!(
+        seen,
+        "shutdown res={} fd={fd} how=SHUT_WR",
+        seen.notes.get(2)
+    );
+    said!(seen, "shutdown res={ebadf} fd=-1 how=0xff");
+}
+
+#[test]
+fn several_messages_at_once() {
+    let Some(mut probe) = live::probe(CALLS) else {
+        return;
+    };
+    let mut seen = live::in_child(&mut probe, |notes: Notes| {
+        let any = inet(0);
+        let kind = libc::SOCK_DGRAM;
+        let fd = notes.put(0, call!(libc::SYS_socket, libc::AF_INET, kind, 0));
+        call!(libc::SYS_bind, fd, any.as_ptr(), 16);
+        let to = inet(notes.put(1, port_of(fd)) as u16);
+        let text = *b"onetwothree";
+        let base = text.as_ptr() as u64;
+        let pieces = [base, 3, base + 3, 3, base + 6, 5];
+        let (name, array) = (to.as_ptr() as u64, pieces.as_ptr() as u64);
+        // struct mmsghdr: name, its length, pieces and how many, control data, flags; then how much was sent
+        let mut messages = [
+            [name, 16, array, 2, 0, 0, 0, 0],
+            [name, 16, array + 32, 1, 0, 0, 0, 0],
+        ];
+        notes.put(
+            2,
+            call!(libc::SYS_sendmmsg, fd, messages.as_mut_ptr(), 2, 0),
+        );
+        let mut buffer = [0_u8; 64];
+        let base = buffer.as_mut_ptr() as u64;
+        let into = [base, 16, base + 16, 16];
+        let array = into.as_ptr() as u64;
+        let mut messages = [
+            [0, 0, array, 1, 0, 0, 0, 0],
+            [0, 0, array + 16, 1, 0, 0, 0, 0],
+        ];
+        notes.put(
+            3,
+            call!(libc::SYS_recvmmsg, fd, messages.as_mut_ptr(), 2, 0, 0),
+        );
+        call!(libc::SYS_sendmmsg, -1, messages.as_mut_ptr(), 2, 0);
+        call!(libc::SYS_recvmmsg, -1, messages.as_mut_ptr(), 2, 0, 0);
+    });
+    assert_eq!((seen.notes.get(2), seen.notes.get(3)), (2, 2));
+    let (fd, port, ebadf) = (seen.notes.get(0), seen.notes.get(1), -libc::EBADF);
+    let ends = format!("127.0.0.1:{port}->127.0.0.1:{port}");
+    said!(
+        seen,
+        "sendmmsg res=6 fd={fd} size=6 data=onetwo tuple={ends}"
+    );
+    said!(
+        seen,
+        "sendmmsg res=5 fd={fd} size=5 data=three tuple={ends}"
+    );
+    // Where it came from was not asked for: the socket, which is not connected, does not know.
+    let ends = format!("0.0.0.0:0->127.0.0.1:{port}");
+    said!(
+        seen,
+        "recvmmsg res=6 fd={fd} size=6 data=onetwo tuple={ends} msgcontrol=-"
+    );
+    said!(
+        seen,
+        "recvmmsg res=5 fd={fd} size=5 data=three tuple={ends} msgcontrol=-"
+    );
+    said!(seen, "sendmmsg res={ebadf} fd=-1 size=0 data=- tuple=-");
+    said!(
+        seen,
+        "recvmmsg res={ebadf} fd=-1 size=0 data=- tuple=- msgcontrol=-"
     );
 }

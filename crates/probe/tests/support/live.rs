@@ -264,9 +264,8 @@ pub(crate) fn text(bytes: &[u8]) -> String {
             T::Bytebuf | T::Charbufarray => text.push_str(&escape(bytes)),
             T::Sockaddr => text.push_str(&address(bytes)),
             T::Socktuple => text.push_str(&tuple(bytes)),
-            T::Dyn => {
-                let _ = write!(text, "{}:{}", bytes[0], number(&bytes[1..], false));
-            }
+            T::Dyn => text.push_str(&dynamic(bytes, info.names)),
+            T::Fdlist => text.push_str(&descriptors(bytes)),
             T::Int32 | T::Int64 | T::Errno | T::Fd | T::Pid => {
                 text.push_str(&number(bytes, true).to_string());
             }
@@ -284,6 +283,32 @@ pub(crate) fn text(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// Which type was chosen, and the value: a text where it is one.
+fn dynamic(bytes: &[u8], names: Names) -> String {
+    let Names::Dynamic(types) = names else {
+        panic!("a dynamic parameter without types")
+    };
+    let (choice, rest) = (bytes[0], &bytes[1..]);
+    match types[usize::from(choice)].ty {
+        ParamType::Charbuf | ParamType::Bytebuf => format!("{choice}:{}", escape(rest)),
+        ty => {
+            let signed = matches!(ty, ParamType::Errno | ParamType::Int64);
+            format!("{choice}:{}", number(rest, signed))
+        }
+    }
+}
+
+/// `fd:bits` of each, with the names that poll gives to the bits.
+fn descriptors(bytes: &[u8]) -> String {
+    let (count, rest) = (number(&bytes[..2], false) as usize, &bytes[2..]);
+    assert_eq!(rest.len(), 10 * count);
+    let each = rest.chunks(10).map(|one| {
+        let (fd, bits) = (number(&one[..8], true), number(&one[8..], false));
+        format!("{fd}:{bits}")
+    });
+    each.collect::<Vec<_>>().join(",")
 }
 
 fn escape(bytes: &[u8]) -> String {

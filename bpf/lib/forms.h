@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* The shapes that the forms of many calls have. */
+#pragma once
+
+#include "call.h"
+
+static __always_inline void put_fd(struct scratch *s, const struct call *call, int index)
+{
+	put_s64(s, arg_fd(call, index));
+}
+
+static __always_inline void put_path_arg(struct scratch *s, const struct call *call, int index)
+{
+	put_str_user(s, arg_ptr(call, index));
+}
+
+/* A result, then what the statements put. */
+#define RESULT_AND(name, event, group, ...)       \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		__VA_ARGS__;                      \
+		event_send(s, group);             \
+	}
+
+/* The same for calls of the 32-bit interface alone. */
+#define RESULT_AND_32(name, event, group, ...)    \
+	SYSCALL_32(name)                          \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		__VA_ARGS__;                      \
+		event_send(s, group);             \
+	}
+
+/* A result that cannot be an error and is an id. */
+#define ID_OF_CALLER(name, event)                 \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_u32(s, call->ret);            \
+		event_send(s, DROP_OTHER);        \
+	}
+
+/* A body that another call of the 32-bit interface shares under a name of its own. */
+#define ALSO_32(name, body)                       \
+	SYSCALL_32(name)                          \
+	{                                         \
+		on_##body(call);                  \
+	}
