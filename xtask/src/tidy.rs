@@ -5,10 +5,11 @@ mod tests {
     use std::{fs, path::Path};
 
     /// Which of our crates a crate may use.
-    const MAY_USE: [(&str, &[&str]); 10] = [
+    const MAY_USE: [(&str, &[&str]); 11] = [
         ("event", &[]),
         ("filter", &[]),
         ("alerts", &[]),
+        ("sinks", &["alerts"]),
         ("state", &["event"]),
         ("capture", &["event", "state"]),
         ("probe", &["event"]),
@@ -19,7 +20,7 @@ mod tests {
             "falco",
             &[
                 "event", "filter", "alerts", "state", "capture", "probe", "fields", "rules",
-                "sources",
+                "sinks", "sources",
             ],
         ),
     ];

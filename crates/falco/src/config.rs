@@ -5,6 +5,7 @@ mod checks;
 mod drops;
 mod engine;
 mod expand;
+mod grpc;
 mod option;
 mod plugins;
 pub(crate) mod schema;
@@ -73,6 +74,9 @@ pub(crate) struct Config {
     pub(crate) stdout: bool,
     /// The file to write to, and whether it stays open.
     pub(crate) file: Option<(PathBuf, bool)>,
+    /// The gRPC server, and whether alerts go there.
+    pub(crate) grpc: Option<falco_sinks::grpc::Options>,
+    pub(crate) grpc_output: bool,
     /// Channels that are configured and not there yet.
     pub(crate) other_channels: Vec<&'static str>,
     pub(crate) log_stderr: bool,
@@ -294,6 +298,8 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         output_timeout: Duration::from_millis(keys.number("output_timeout", 2000).into()),
         stdout: keys.truth("stdout_output.enabled", false),
         file: file_output(keys)?,
+        grpc: grpc::grpc(keys),
+        grpc_output: keys.truth("grpc.enabled", false) && keys.truth("grpc_output.enabled", false),
         other_channels: ["syslog_output", "program_output", "http_output"]
             .into_iter()
             .filter(|channel| keys.truth(&format!("{channel}.enabled"), false))

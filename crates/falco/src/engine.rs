@@ -288,7 +288,7 @@ impl Engine {
         let mut message = Vec::new();
         rule.output.render(facts, &mut message);
         let mut fields = BTreeMap::new();
-        if self.set.config.json {
+        if self.set.fields {
             rule.output.fields(facts, time_ns, &mut fields);
             for extra in &rule.extra_fields {
                 add(extra, facts, time_ns, &mut fields);

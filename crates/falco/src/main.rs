@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod drops;
 mod engine;
+mod grpc;
 mod list;
 mod live;
 mod log;

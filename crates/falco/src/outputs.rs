@@ -1,9 +1,10 @@
 //! The channels that the configuration names, and how alerts are written to them.
 
-use std::env;
+use std::{env, sync::Arc};
 
 use anyhow::Context as _;
 use falco_alerts::{Channel, FileChannel, Format, Options, Outputs, StdoutChannel, Trouble};
+use falco_sinks::grpc::{GrpcChannel, Server};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -13,11 +14,18 @@ use crate::{
 
 /// Whether there is a channel at all.
 pub(crate) fn any(config: &Config) -> bool {
-    config.file.is_some() || config.stdout || !config.other_channels.is_empty()
+    config.file.is_some()
+        || config.stdout
+        || config.grpc_output
+        || !config.other_channels.is_empty()
 }
 
-/// The channels, in upstream's order.
-pub(crate) fn channels(config: &Config) -> Vec<Box<dyn Channel>> {
+/// The channels, in upstream's order. gRPC is one where its server is given.
+pub(crate) fn channels(
+    config: &Config,
+    zone: &TimeZone,
+    grpc: Option<Arc<Server>>,
+) -> Vec<Box<dyn Channel>> {
     let mut channels: Vec<Box<dyn Channel>> = Vec::new();
     if let Some((path, keep_open)) = &config.file {
         channels.push(Box::new(FileChannel::new(
@@ -28,6 +36,9 @@ pub(crate) fn channels(config: &Config) -> Vec<Box<dyn Channel>> {
     }
     if config.stdout {
         channels.push(Box::new(StdoutChannel::new(config.buffered)));
+    }
+    if let Some(server) = grpc.filter(|_| config.grpc_output) {
+        channels.push(Box::new(GrpcChannel::new(server, hostname(), zone.clone())));
     }
     for channel in &config.other_channels {
         log::warning(&format!(

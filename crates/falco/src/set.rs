@@ -7,9 +7,10 @@ use falco_event::SyscallCode;
 use falco_fields::Catalogue;
 use falco_filter::Memo;
 use falco_rules::{Rule, RuleSet};
+use falco_sinks::grpc::Server;
 use jiff::tz::TimeZone;
 
-use crate::{config::Config, log, outputs, record::Recorder, run::Prepared};
+use crate::{config::Config, grpc, log, outputs, record::Recorder, run::Prepared};
 
 /// A configuration with its rules, and where their alerts go.
 pub(crate) struct Set {
@@ -21,6 +22,10 @@ pub(crate) struct Set {
     /// The rules' names, sources and tags, as alerts hold them.
     pub(crate) labels: Vec<Labels>,
     pub(crate) outputs: Outputs,
+    /// Whether somebody wants the values of fields.
+    pub(crate) fields: bool,
+    /// Kept for as long as the set: who asks for versions needs no alerts.
+    _grpc: Option<Arc<Server>>,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) tally: Tally,
     /// The name that the time of an alert has among its fields.
@@ -44,16 +49,21 @@ impl Set {
             ..
         } = prepared;
         let labels: Vec<Labels> = rules.rules().iter().map(labels).collect();
+        let zone = TimeZone::system();
+        let grpc = config.grpc.as_ref().map(grpc::server).transpose()?;
+        let channels = outputs::channels(&config, &zone, grpc.clone());
         Ok(Set {
             memo: rules.memo(),
             tally: Tally::new(labels.iter().map(|labels| Arc::clone(&labels.name))),
-            outputs: outputs::start(&config, TimeZone::system(), outputs::channels(&config))?,
+            outputs: outputs::start(&config, zone, channels)?,
             recorder: config.capture.clone().map(Recorder::new),
             time_field: if config.time_iso {
                 "evt.time.iso8601"
             } else {
                 "evt.time"
             },
+            fields: config.json || config.grpc_output,
+            _grpc: grpc,
             config,
             calls,
             catalogue,

@@ -1,0 +1,7 @@
+//! Ways out for alerts over networks: the gRPC server, and clients of what stores and forwards alerts.
+//!
+//! Apart from `falco-alerts`, so that who needs only lines and files builds none of this. Nothing here knows events or rules, reads
+//! configuration files or decides which alert goes where.
+#![forbid(unsafe_code)]
+
+pub mod grpc;
