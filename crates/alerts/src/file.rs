@@ -107,13 +107,13 @@ impl Channel for FileChannel {
 
 /// A writer that gets each line at once, or many together.
 #[derive(Debug)]
-enum Lines<W: Write> {
+pub(crate) enum Lines<W: Write> {
     Single(W),
     Buffered(BufWriter<W>),
 }
 
 impl<W: Write> Lines<W> {
-    fn new(inner: W, buffered: bool) -> Lines<W> {
+    pub(crate) fn new(inner: W, buffered: bool) -> Lines<W> {
         if buffered {
             Lines::Buffered(BufWriter::new(inner))
         } else {
@@ -121,7 +121,7 @@ impl<W: Write> Lines<W> {
         }
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
             Lines::Single(out) => {
                 out.write_all(line)?;
@@ -131,7 +131,7 @@ impl<W: Write> Lines<W> {
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Lines::Single(out) => out.flush(),
             Lines::Buffered(out) => out.flush(),
@@ -141,16 +141,10 @@ impl<W: Write> Lines<W> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::fs;
 
     use super::*;
-    use crate::{Alert, Priority};
-
-    fn finished(line: &str) -> Arc<Finished> {
-        let alert = Alert::internal(0, Priority::Debug, "r", String::new(), BTreeMap::new());
-        Arc::new(Finished::new(alert, line.into()))
-    }
+    use crate::tests::finished;
 
     #[test]
     fn a_file_is_appended_to_and_opened_anew() {

@@ -36,7 +36,9 @@ mod file;
 mod lane;
 mod line;
 mod outputs;
+mod program;
 mod queue;
+mod syslog;
 mod tally;
 mod time;
 mod watchdog;
@@ -46,5 +48,21 @@ pub use channel::{Channel, Failure, Finished, Routes};
 pub use file::{FileChannel, StdoutChannel};
 pub use line::Format;
 pub use outputs::{Counts, Options, Outputs, Trouble};
+pub use program::ProgramChannel;
+pub use syslog::SyslogChannel;
 pub use tally::Tally;
 pub use time::{clock_time, iso8601};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// An alert with that line.
+    pub(crate) fn finished(line: &str) -> Arc<Finished> {
+        let alert = Alert::internal(0, Priority::Debug, "r", String::new(), BTreeMap::new());
+        Arc::new(Finished::new(alert, line.into()))
+    }
+}

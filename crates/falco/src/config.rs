@@ -7,6 +7,7 @@ mod engine;
 mod expand;
 mod grpc;
 mod option;
+mod outputs;
 mod plugins;
 pub(crate) mod schema;
 mod tree;
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use falco_rules::{
     AppendOutput, ExtraField, Matching, Priority, Selected, Selection,
     yaml::{self, Mark},
@@ -31,6 +32,7 @@ use tree::Places;
 pub(crate) use capture::Capture;
 pub(crate) use drops::{Action, Drops};
 pub(crate) use engine::{Engine, ring_bytes};
+pub(crate) use outputs::Channels;
 pub(crate) use plugins::Plugin;
 pub(crate) use tree::files_of;
 
@@ -71,14 +73,10 @@ pub(crate) struct Config {
     pub(crate) queue_capacity: usize,
     /// How long a channel may be at one alert.
     pub(crate) output_timeout: Duration,
-    pub(crate) stdout: bool,
-    /// The file to write to, and whether it stays open.
-    pub(crate) file: Option<(PathBuf, bool)>,
+    pub(crate) channels: Channels,
     /// The gRPC server, and whether alerts go there.
     pub(crate) grpc: Option<falco_sinks::grpc::Options>,
     pub(crate) grpc_output: bool,
-    /// Channels that are configured and not there yet.
-    pub(crate) other_channels: Vec<&'static str>,
     pub(crate) log_stderr: bool,
     pub(crate) log_syslog: bool,
     pub(crate) log_level: Level,
@@ -296,14 +294,9 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         buffered: keys.truth("buffered_outputs", false),
         queue_capacity: keys.number("outputs_queue.capacity", 0) as usize,
         output_timeout: Duration::from_millis(keys.number("output_timeout", 2000).into()),
-        stdout: keys.truth("stdout_output.enabled", false),
-        file: file_output(keys)?,
+        channels: outputs::channels(keys),
         grpc: grpc::grpc(keys),
         grpc_output: keys.truth("grpc.enabled", false) && keys.truth("grpc_output.enabled", false),
-        other_channels: ["syslog_output", "program_output", "http_output"]
-            .into_iter()
-            .filter(|channel| keys.truth(&format!("{channel}.enabled"), false))
-            .collect(),
         log_stderr: keys.truth("log_stderr", false),
         log_syslog: keys.truth("log_syslog", true),
         log_level,
@@ -351,19 +344,6 @@ fn texts_of(map: &Value) -> Vec<(String, String)> {
     entries
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect()
-}
-
-fn file_output(keys: &Keys<'_>) -> anyhow::Result<Option<(PathBuf, bool)>> {
-    if !keys.truth("file_output.enabled", false) {
-        return Ok(None);
-    }
-    let path = keys.text("file_output.filename").filter(|path| !path.is_empty()).with_context(|| {
-        format!("Error reading config file ({}): file output enabled but no filename in configuration block", keys.name)
-    })?;
-    Ok(Some((
-        path.into(),
-        keys.truth("file_output.keep_alive", false),
-    )))
 }
 
 fn selections(keys: &Keys<'_>) -> anyhow::Result<Vec<Selection>> {

@@ -3,21 +3,25 @@
 use std::{env, sync::Arc};
 
 use anyhow::Context as _;
-use falco_alerts::{Channel, FileChannel, Format, Options, Outputs, StdoutChannel, Trouble};
+use falco_alerts::{
+    Channel, FileChannel, Format, Options, Outputs, ProgramChannel, StdoutChannel, SyslogChannel,
+    Trouble,
+};
 use falco_sinks::grpc::{GrpcChannel, Server};
+use falco_sinks::http::HttpChannel;
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{Config, Engine},
+    config::{Channels, Config, Engine},
     log::{self, Level},
 };
 
+/// Where the system's log listens.
+const SYSLOG: &str = "/dev/log";
+
 /// Whether there is a channel at all.
 pub(crate) fn any(config: &Config) -> bool {
-    config.file.is_some()
-        || config.stdout
-        || config.grpc_output
-        || !config.other_channels.is_empty()
+    config.channels.any() || config.grpc_output
 }
 
 /// The channels, in upstream's order. gRPC is one where its server is given.
@@ -26,24 +30,32 @@ pub(crate) fn channels(
     zone: &TimeZone,
     grpc: Option<Arc<Server>>,
 ) -> Vec<Box<dyn Channel>> {
+    let Channels {
+        stdout,
+        file,
+        syslog,
+        program,
+        http,
+    } = config.channels.clone();
+    let buffered = config.buffered;
     let mut channels: Vec<Box<dyn Channel>> = Vec::new();
-    if let Some((path, keep_open)) = &config.file {
-        channels.push(Box::new(FileChannel::new(
-            path.clone(),
-            *keep_open,
-            config.buffered,
-        )));
+    if let Some((path, keep_open)) = file {
+        channels.push(Box::new(FileChannel::new(path, keep_open, buffered)));
     }
-    if config.stdout {
-        channels.push(Box::new(StdoutChannel::new(config.buffered)));
+    if stdout {
+        channels.push(Box::new(StdoutChannel::new(buffered)));
+    }
+    if syslog {
+        channels.push(Box::new(SyslogChannel::new(SYSLOG.into(), zone.clone())));
+    }
+    if let Some((command, keep_alive)) = program {
+        channels.push(Box::new(ProgramChannel::new(command, keep_alive, buffered)));
+    }
+    if let Some(options) = http {
+        channels.push(Box::new(HttpChannel::new(options)));
     }
     if let Some(server) = grpc.filter(|_| config.grpc_output) {
         channels.push(Box::new(GrpcChannel::new(server, hostname(), zone.clone())));
-    }
-    for channel in &config.other_channels {
-        log::warning(&format!(
-            "{channel} is enabled, but this version does not have it yet: it gets no alerts."
-        ));
     }
     channels
 }

@@ -27,7 +27,6 @@ use crate::{
     engine::{Engine, Pause, now_ns},
     live,
     log::{self, Level},
-    outputs,
     reload::Reloader,
     rules,
     set::Set,
@@ -80,7 +79,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
     let (loader, catalogue) = rules::load(&config, &texts.files)?;
     let mut rules = loader.finish();
     rules::select(&config, &mut rules);
-    if !outputs::any(&config) {
+    if !crate::outputs::any(&config) {
         bail!(
             "No output configured, please make sure at least one output is configured and enabled."
         );

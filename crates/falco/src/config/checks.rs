@@ -30,7 +30,11 @@ fn libs_logger(keys: &Keys<'_>) -> anyhow::Result<()> {
 }
 
 fn channels(keys: &Keys<'_>) -> anyhow::Result<()> {
-    for (channel, needs) in [("program", "program"), ("http", "url")] {
+    for (channel, needs) in [
+        ("file", "filename"),
+        ("program", "program"),
+        ("http", "url"),
+    ] {
         let lacks = keys
             .text(&format!("{channel}_output.{needs}"))
             .is_none_or(str::is_empty);

@@ -8,7 +8,9 @@ fn checked(text: &str) -> anyhow::Result<Config> {
 #[test]
 fn keys_are_read_with_upstreams_defaults() {
     let config = checked("{}").unwrap();
-    assert!(!config.json && config.json_tags_property && !config.stdout && !config.log_stderr);
+    assert!(
+        !config.json && config.json_tags_property && !config.channels.stdout && !config.log_stderr
+    );
     let probe = Engine::Probe {
         preset: 4,
         cpus_per_ring: 2,
@@ -67,7 +69,7 @@ fn what_is_wrong_is_said_in_upstreams_words() {
 #[test]
 fn the_built_in_configuration_is_good() {
     let config = checked(BUILT_IN).unwrap();
-    assert!(config.stdout && config.log_stderr);
+    assert!(config.channels.stdout && config.log_stderr);
 }
 
 #[test]
