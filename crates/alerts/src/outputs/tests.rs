@@ -177,10 +177,8 @@ fn what_hangs_at_the_end_is_given_up() {
         outputs.push(alert(number), Routes::ALL);
     }
     outputs.finish();
-    assert_eq!(
-        troubles.lock().unwrap()[1..],
-        ["output channels still blocked, discarding all remaining notifications"]
-    );
+    let told = "output channels still blocked, discarding all remaining notifications";
+    assert_eq!(troubles.lock().unwrap().last().unwrap(), told);
 }
 
 /// A channel that collects, and fails when it is to get alerts out for the first time; then it is closed for good.
