@@ -22,6 +22,7 @@ static __always_inline struct scratch *dump_begin(u16 code, u32 params, struct t
 
 	if (!s)
 		return NULL;
+	s->key = zero;
 	HEADER_TIME(s) = 0;
 	HEADER_THREAD(s) = (u64)BPF_CORE_READ(task, tgid) << 32 | (u32)BPF_CORE_READ(task, pid);
 	HEADER_CODE(s) = code;
@@ -29,6 +30,15 @@ static __always_inline struct scratch *dump_begin(u16 code, u32 params, struct t
 	s->lengths = HEADER_BYTES;
 	s->end = HEADER_BYTES + 2 * params;
 	return s;
+}
+
+/* What the verifier knows as a pointer, as a number to it: shared functions take no other. */
+static __always_inline void *untyped(struct scratch *s, const void *pointer)
+{
+	volatile u64 *place = &s->dentry;
+
+	*place = (u64)pointer;
+	return (void *)*place;
 }
 
 #define DUMP(event, task) dump_begin(EVT_##event, NPARAMS_##event, task)
@@ -99,7 +109,7 @@ int dump_tasks(struct bpf_iter__task *ctx)
 	put_str_kernel(s, __builtin_preserve_access_index(&task->comm));
 	put_strings_of(s, task, BPF_CORE_READ(mm, arg_start), is_main ? BPF_CORE_READ(mm, arg_end) : 0);
 	put_path_if(is_main && exe, s, __builtin_preserve_access_index(&exe->f_path));
-	put_u32(s, exe ? exe_flags(task, exe) : 0);
+	put_u32(s, exe ? exe_flags(untyped(s, task), exe) : 0);
 	put_strings_of(s, task, BPF_CORE_READ(mm, env_start), is_main ? BPF_CORE_READ(mm, env_end) : 0);
 	put_path_if(is_main, s, __builtin_preserve_access_index(&fs->pwd));
 	put_u64(s, fd_limit(task));
@@ -119,7 +129,7 @@ int dump_tasks(struct bpf_iter__task *ctx)
 	put_s32(s, own_id(task, PIDTYPE_TGID));
 	put_s32(s, own_id(task, PIDTYPE_PID));
 	put_u64(s, pidns_start(task));
-	put_cgroups(s, task);
+	put_cgroups(s, untyped(s, task));
 	put_path_if(is_main, s, __builtin_preserve_access_index(&fs->root));
 	put_u64(s, config.boot_time_ns + BPF_CORE_READ(task, start_boottime));
 	put_u32(s, terminal(task));
@@ -152,13 +162,13 @@ static __always_inline void dump_regular(struct bpf_iter__task_file *ctx, struct
 		if (!s)
 			return;
 		put_u32(s, ctx->fd);
-		put_path(s, __builtin_preserve_access_index(&file->f_path));
+		put_path(s, untyped(s, __builtin_preserve_access_index(&file->f_path)));
 	} else {
 		s = DUMP(ITER_TASK_FILE_REGULAR_E, task);
 		if (!s)
 			return;
 		put_u32(s, ctx->fd);
-		put_path(s, __builtin_preserve_access_index(&file->f_path));
+		put_path(s, untyped(s, __builtin_preserve_access_index(&file->f_path)));
 		put_u32(s, open_flags(BPF_CORE_READ(file, f_flags) & ~02000000U) |
 				   (closes_on_exec(task, ctx->fd) ? F_FILE_FLAGS__O_CLOEXEC : 0));
 		put_u32(s, mount_id(file));
@@ -258,7 +268,7 @@ int dump_files(struct bpf_iter__task_file *ctx)
 		if (magic == PIPEFS_MAGIC)
 			put_empty(s);
 		else
-			put_path(s, __builtin_preserve_access_index(&file->f_path));
+			put_path(s, untyped(s, __builtin_preserve_access_index(&file->f_path)));
 		put_u64(s, ino);
 		dump_end(s, ctx->meta);
 	} else {

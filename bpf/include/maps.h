@@ -41,11 +41,13 @@ volatile u32 asleep SEC(".data.asleep");
 
 /* Where one CPU builds an event. */
 struct scratch {
+	u32 key;     /* where it is in its map */
 	u64 end;     /* where the next parameter goes */
 	u64 lengths; /* where its length goes */
 	u64 room;    /* how many bytes of data may still be appended, */
 	u64 total;   /* of how many there are; */
 	u32 path_at; /* where the path that is being walked begins so far; here, because the verifier keeps no account of memory */
+	u64 dentry, mount; /* and what comes before that */
 	u8 data[2 * EVENT_MAX];
 	u8 path[2 * PATH_MAX_BYTES];
 };

@@ -55,25 +55,44 @@ static __always_inline bool read_piece(const struct pieces *pieces, int index, s
 
 #define PIECES_MAX 32
 
-/* The data piece by piece, as far as snaplen goes and, if it is positive, the limit; returns the size of all pieces. */
-static __always_inline u32 put_pieces(struct scratch *s, const struct pieces *pieces, s64 limit)
+/* One of several pieces, as far as there is room; false when there is none. */
+SHARED bool push_piece(u32 key, u64 array, u32 index, u32 narrow)
 {
+	struct pieces pieces = {(const void *)array, 0, narrow};
+	struct scratch *s = scratch_at(key);
 	struct user_iovec piece;
-	u64 start = s->end;
+	u64 room;
+
+	if (!s || !read_piece(&pieces, index, &piece))
+		return false;
+	room = s->room;
+	s->total += piece.length;
+	s->room -= push_bytes_user(s, piece.base, piece.length < room ? piece.length : room, EVENT_MAX / 2 - 1);
+	return true;
+}
+
+/* The data piece by piece, as far as snaplen goes and, if it is positive, the limit; returns the size of all pieces. */
+SHARED u32 put_pieces_at(u32 key, u64 array, u64 count, u32 narrow, s64 limit)
+{
+	struct scratch *s = scratch_at(key);
+	u64 start;
 	int i;
 
+	if (!s)
+		return 0;
+	start = s->end;
 	s->room = limit > 0 && limit < config.snaplen ? limit : config.snaplen;
 	s->total = 0;
-	for (i = 0; i < PIECES_MAX && i < pieces->count; i++) {
-		u64 room = s->room;
-
-		if (!read_piece(pieces, i, &piece))
+	for (i = 0; i < PIECES_MAX && i < count; i++)
+		if (!push_piece(key, array, i, narrow))
 			break;
-		s->total += piece.length;
-		s->room -= push_bytes_user(s, piece.base, piece.length < room ? piece.length : room, EVENT_MAX / 2 - 1);
-	}
 	put_length(s, s->end - start);
 	return s->total;
+}
+
+static __always_inline u32 put_pieces(struct scratch *s, const struct pieces *pieces, s64 limit)
+{
+	return put_pieces_at(s->key, (u64)pieces->array, pieces->count, pieces->narrow, limit);
 }
 
 /* The size of all pieces. */

@@ -135,40 +135,66 @@ static __always_inline bool path_prepend(struct scratch *s, struct dentry *dentr
 	return true;
 }
 
+/* One step up: false at the end. */
+SHARED bool walk_up(u32 key)
+{
+	struct scratch *s = scratch_at(key);
+	struct dentry *dentry, *parent;
+	struct mount *mount, *above;
+
+	if (!s)
+		return false;
+	dentry = (void *)s->dentry;
+	mount = (void *)s->mount;
+	parent = BPF_CORE_READ(dentry, d_parent);
+	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+		above = BPF_CORE_READ(mount, mnt_parent);
+		if (above == mount)
+			return false;
+		s->dentry = (u64)BPF_CORE_READ(mount, mnt_mountpoint);
+		s->mount = (u64)above;
+		return true;
+	}
+	if (dentry == parent || !path_prepend(s, dentry))
+		return false;
+	s->dentry = (u64)parent;
+	return true;
+}
+
 /* The path of a file from the root of its mount namespace, component by component from the end. A file that no directory holds
  * (memfd) is its name. */
-static __always_inline void put_path(struct scratch *s, struct path *path)
+SHARED int put_path_at(u32 key, u64 path_at)
 {
-	struct dentry *dentry = BPF_CORE_READ(path, dentry), *parent, *root;
-	struct mount *mount = mount_of(BPF_CORE_READ(path, mnt)), *above;
+	struct path *path = (void *)path_at;
+	struct scratch *s = scratch_at(key);
+	struct dentry *dentry;
+	struct mount *mount;
 	int i;
 
+	if (!s)
+		return 0;
+	s->dentry = (u64)BPF_CORE_READ(path, dentry);
+	s->mount = (u64)mount_of(BPF_CORE_READ(path, mnt));
 	s->path_at = PATH_MAX_BYTES - 1;
 	s->path[PATH_MAX_BYTES - 1] = 0;
-	for (i = 0; i < PATH_COMPONENTS_MAX; i++) {
-		root = BPF_CORE_READ(mount, mnt.mnt_root);
-		parent = BPF_CORE_READ(dentry, d_parent);
-		if (dentry == root) {
-			above = BPF_CORE_READ(mount, mnt_parent);
-			if (above == mount)
-				break;
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mount = above;
-		} else if (dentry == parent) {
-			if (s->path_at == PATH_MAX_BYTES - 1) {
-				put_str_kernel(s, BPF_CORE_READ(dentry, d_name.name));
-				return;
-			}
+	for (i = 0; i < PATH_COMPONENTS_MAX; i++)
+		if (!walk_up(key))
 			break;
-		} else {
-			if (!path_prepend(s, dentry))
-				break;
-			dentry = parent;
-		}
-	}
 	if (s->path_at == PATH_MAX_BYTES - 1) {
+		dentry = (void *)s->dentry;
+		mount = (void *)s->mount;
+		if (dentry == BPF_CORE_READ(dentry, d_parent) && dentry != BPF_CORE_READ(mount, mnt.mnt_root)) {
+			put_str_kernel(s, BPF_CORE_READ(dentry, d_name.name));
+			return 0;
+		}
 		s->path[PATH_MAX_BYTES - 2] = '/';
 		s->path_at = PATH_MAX_BYTES - 2;
 	}
 	put_str_kernel(s, &s->path[s->path_at & PATH_MASK]);
+	return 0;
+}
+
+static __always_inline void put_path(struct scratch *s, struct path *path)
+{
+	put_path_at(s->key, (u64)path);
 }

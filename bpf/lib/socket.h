@@ -160,11 +160,15 @@ static __always_inline u16 push_tuple_unix(struct scratch *s, struct sock *sk, e
 }
 
 /* Both ends of a socket; `to` is an address that the program passed in, for sockets that are not connected. */
-static __always_inline void put_tuple(struct scratch *s, s64 fd, enum direction direction, const void *to)
+SHARED int put_tuple_at(u32 key, s64 fd, u32 direction, u64 to_at)
 {
+	struct scratch *s = scratch_at(key);
+	const void *to = (const void *)to_at;
 	struct sock *sk = sock_of(fd);
 	u16 written = 0;
 
+	if (!s)
+		return 0;
 	switch (sk ? BPF_CORE_READ(sk, __sk_common.skc_family) : 0) {
 	case AF_INET:
 		written = push_tuple_in(s, sk, direction, to);
@@ -177,4 +181,10 @@ static __always_inline void put_tuple(struct scratch *s, s64 fd, enum direction 
 		break;
 	}
 	put_length(s, written);
+	return 0;
+}
+
+static __always_inline void put_tuple(struct scratch *s, s64 fd, enum direction direction, const void *to)
+{
+	put_tuple_at(s->key, fd, direction, (u64)to);
 }

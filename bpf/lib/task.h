@@ -138,8 +138,9 @@ static __always_inline u64 capabilities(struct task_struct *task, int which)
 #define GROUPS_STEPS_MAX 17 /* of a binary search in NGROUPS_MAX entries */
 
 /* Whether an id of the host has a number in a user namespace. */
-static __always_inline bool is_mapped(struct uid_gid_map *map, u32 id)
+SHARED bool is_mapped(u64 map_at, u32 id)
 {
+	struct uid_gid_map *map = (void *)map_at;
 	u32 ranges = BPF_CORE_READ(map, nr_extents);
 	int i;
 
@@ -157,8 +158,9 @@ static __always_inline bool is_mapped(struct uid_gid_map *map, u32 id)
 }
 
 /* Whether a group is among the supplementary groups, which the kernel keeps sorted. */
-static __always_inline bool has_group(const struct cred *cred, u32 group)
+SHARED bool has_group(u64 cred_at, u32 group)
 {
+	const struct cred *cred = (void *)cred_at;
 	struct group_info *groups = BPF_CORE_READ(cred, group_info);
 	u32 low = 0, high = BPF_CORE_READ(groups, ngroups), middle, found;
 	int i;
@@ -195,24 +197,31 @@ static __always_inline bool may_write(struct task_struct *task, struct inode *in
 		return false;
 	if (BPF_CORE_READ(cred, fsuid.val) == uid)
 		return true;
-	if (BPF_CORE_READ(cred, fsgid.val) == gid || has_group(cred, gid))
+	if (BPF_CORE_READ(cred, fsgid.val) == gid || has_group((u64)cred, gid))
 		mode >>= 3;
 	if (mode & 2)
 		return true;
 	if (!(caps & (1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER)) ||
-	    !is_mapped(__builtin_preserve_access_index(&ns->uid_map), uid))
+	    !is_mapped((u64)__builtin_preserve_access_index(&ns->uid_map), uid))
 		return false;
-	return (caps & (1ULL << CAP_FOWNER)) || is_mapped(__builtin_preserve_access_index(&ns->gid_map), gid);
+	return (caps & (1ULL << CAP_FOWNER)) || is_mapped((u64)__builtin_preserve_access_index(&ns->gid_map), gid);
 }
 
-static __always_inline u32 exe_flags(struct task_struct *task, struct file *exe)
+SHARED u32 flags_of_exe(u64 task_at, u64 exe_at)
 {
+	struct task_struct *task = (void *)task_at;
+	struct file *exe = (void *)exe_at;
 	enum layer layer = file_layer(exe);
 
 	return (may_write(task, BPF_CORE_READ(exe, f_inode)) ? F_EXECVE_FLAGS__EXE_WRITABLE : 0) |
 	       (layer == LAYER_UPPER ? F_EXECVE_FLAGS__EXE_UPPER_LAYER : 0) |
 	       (layer == LAYER_LOWER ? F_EXECVE_FLAGS__EXE_LOWER_LAYER : 0) |
 	       (is_memfd(exe) ? F_EXECVE_FLAGS__EXE_FROM_MEMFD : 0);
+}
+
+static __always_inline u32 exe_flags(struct task_struct *task, struct file *exe)
+{
+	return flags_of_exe((u64)task, (u64)exe);
 }
 
 #define CGROUP_DEPTH_MAX 6
@@ -228,16 +237,20 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 }
 
 /* `subsystem=path` with its NUL; the NULs between the components become slashes. */
-static __always_inline u16 push_cgroup(struct scratch *s, struct task_struct *task, u32 subsystem)
+SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
 {
-	struct css_set *groups = BPF_CORE_READ(task, cgroups);
+	struct scratch *s = scratch_at(key);
+	struct css_set *groups = BPF_CORE_READ((struct task_struct *)task, cgroups);
 	struct cgroup_subsys_state *state = NULL;
 	const char *names[CGROUP_DEPTH_MAX] = {};
 	struct kernfs_node *node;
-	u64 start = s->end;
+	u64 start;
 	bool deeper;
 	int i;
 
+	if (!s)
+		return 0;
+	start = s->end;
 	bpf_probe_read_kernel(&state, sizeof(state),
 			      (char *)groups + bpf_core_field_offset(struct css_set, subsys) +
 				      (subsystem & 31) * sizeof(void *));
@@ -269,7 +282,7 @@ static __always_inline u16 push_cgroup(struct scratch *s, struct task_struct *ta
 
 #define PUSH_CGROUP(name)                                                                        \
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, name##_cgrp_id))                   \
-		total += push_cgroup(s, task, bpf_core_enum_value(enum cgroup_subsys_id, name##_cgrp_id))
+		total += push_cgroup(s->key, (u64)task, bpf_core_enum_value(enum cgroup_subsys_id, name##_cgrp_id))
 
 static __always_inline void put_cgroups(struct scratch *s, struct task_struct *task)
 {

@@ -69,19 +69,32 @@ int executed(u64 *ctx)
 
 #define STRINGS_MAX 16
 
-/* The strings of an array that the caller passed, from the index on, as far as there is room. */
-static __always_inline u16 push_strings(struct scratch *s, const char *const *array, int index, u32 room)
+/* One of them; false at the end. */
+SHARED bool push_string_of(u32 key, u64 array_at, u32 index)
 {
-	u64 start = s->end;
+	const char *const *array = (void *)array_at;
+	struct scratch *s = scratch_at(key);
 	const char *text;
+
+	if (!s || bpf_probe_read_user(&text, sizeof(text), &array[index]) || !text)
+		return false;
+	push_str_user(s, text, PATH_MAX_BYTES);
+	return true;
+}
+
+/* The strings of an array that the caller passed, from the index on, as far as there is room. */
+SHARED u32 push_strings_at(u32 key, u64 array_at, u32 index, u32 room)
+{
+	struct scratch *s = scratch_at(key);
+	u64 start;
 	int i;
 
-	if (!array || !room)
+	if (!s || !array_at || !room)
 		return 0;
+	start = s->end;
 	for (i = 0; i < STRINGS_MAX; i++) {
-		if (bpf_probe_read_user(&text, sizeof(text), &array[index + i]) || !text)
+		if (!push_string_of(key, array_at, index + i))
 			break;
-		push_str_user(s, text, PATH_MAX_BYTES);
 		if (s->end - start >= room) {
 			s->end = start + room;
 			s->data[(s->end - 1) & EVENT_MASK] = 0;
@@ -89,6 +102,11 @@ static __always_inline u16 push_strings(struct scratch *s, const char *const *ar
 		}
 	}
 	return s->end - start;
+}
+
+static __always_inline u16 push_strings(struct scratch *s, const void *array, u32 index, u32 room)
+{
+	return push_strings_at(s->key, (u64)array, index, room);
 }
 
 static __always_inline void failed(const struct call *call, struct scratch *s, const void *argv, const void *envp)

@@ -8,8 +8,9 @@
 #define PF_EXITING 0x4
 
 /* The first thread of a process that is not ending itself, 0 without, -1 when there are too many to look at. */
-static __always_inline s32 living_thread(struct task_struct *task)
+SHARED s32 living_thread(u64 task_at)
 {
+	struct task_struct *task = (void *)task_at;
 	struct list_head *head = (void *)BPF_CORE_READ(task, signal) + bpf_core_field_offset(struct signal_struct, thread_head);
 	struct list_head *node = BPF_CORE_READ(head, next);
 	int i;
@@ -32,12 +33,13 @@ static __always_inline bool is_subreaper(struct task_struct *task)
 }
 
 /* As the kernel's find_new_reaper: a thread of the same process, else the nearest subreaper, else the namespace's init. */
-static __always_inline s32 reaper_of(struct task_struct *task)
+SHARED s32 reaper_of(u64 task_at)
 {
+	struct task_struct *task = (void *)task_at;
 	struct task_struct *init = BPF_CORE_READ(pid_namespace(task), child_reaper), *ancestor = task;
 	struct signal_struct *signal = BPF_CORE_READ(task, signal);
 	u32 level = BPF_CORE_READ(task, thread_pid, level);
-	s32 thread = living_thread(task);
+	s32 thread = living_thread(task_at);
 	int i;
 
 	if (thread)
@@ -51,7 +53,7 @@ static __always_inline s32 reaper_of(struct task_struct *task)
 		if (ancestor == init || BPF_CORE_READ(ancestor, thread_pid, level) != level)
 			return BPF_CORE_READ(init, pid);
 		if (is_subreaper(ancestor)) {
-			thread = living_thread(ancestor);
+			thread = living_thread((u64)ancestor);
 			if (thread)
 				return thread;
 		}
@@ -76,7 +78,7 @@ int exited(u64 *ctx)
 	put_s64(s, (status >> 8) & 0xff);
 	put_u8(s, status & 0x7f);
 	put_u8(s, (status & 0x80) != 0);
-	put_s64(s, BPF_CORE_READ(children, next) != children ? reaper_of(task) : 0);
+	put_s64(s, BPF_CORE_READ(children, next) != children ? reaper_of((u64)task) : 0);
 	event_send(s, DROP_PROC_EXIT);
 	return 0;
 }
