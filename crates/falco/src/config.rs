@@ -6,11 +6,13 @@ mod drops;
 mod engine;
 mod expand;
 mod grpc;
+mod metrics;
 mod option;
 mod outputs;
 mod plugins;
 pub(crate) mod schema;
 mod tree;
+mod webserver;
 
 use std::{
     cell::RefCell,
@@ -32,9 +34,11 @@ use tree::Places;
 pub(crate) use capture::Capture;
 pub(crate) use drops::{Action, Drops};
 pub(crate) use engine::{Engine, ring_bytes};
+pub(crate) use metrics::Metrics;
 pub(crate) use outputs::Channels;
 pub(crate) use plugins::Plugin;
 pub(crate) use tree::files_of;
+pub(crate) use webserver::Webserver;
 
 const DEFAULT_FILE: &str = "/etc/falco/falco.yaml";
 /// What holds where there is no configuration file.
@@ -92,6 +96,9 @@ pub(crate) struct Config {
     pub(crate) drops: Drops,
     /// After how many waits in vain it is said that no event comes.
     pub(crate) timeouts_max: u32,
+    /// Which figures are told of the program itself.
+    pub(crate) metrics: Metrics,
+    pub(crate) webserver: Option<Webserver>,
 }
 
 /// Reads the configuration that the options ask for.
@@ -311,6 +318,8 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         capture: capture::capture(keys)?,
         drops,
         timeouts_max,
+        metrics: metrics::metrics(keys),
+        webserver: webserver::webserver(keys)?,
         warnings,
     };
     match keys.trouble.take() {
@@ -412,4 +421,4 @@ fn append_output(keys: &Keys<'_>) -> anyhow::Result<Vec<AppendOutput>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -22,7 +22,9 @@ use crate::{
     cli::Options,
     config::Engine as Driver,
     drops::Drops,
-    log, outputs,
+    log,
+    metrics::{Board, Figures},
+    outputs,
     record::Full,
     reload::{Message, Reloader},
     run::{Signals, is_set, whole},
@@ -31,8 +33,6 @@ use crate::{
 
 /// How long the loop waits for an event before it looks at signals again, as long as upstream: `syscall_event_timeouts` counts them.
 const PATIENCE: Duration = Duration::from_millis(30);
-/// After so long, what came before the wait has arrived.
-const SETTLED: Duration = Duration::from_millis(2);
 
 /// Everything that an event passes through.
 pub(crate) struct Engine {
@@ -41,6 +41,8 @@ pub(crate) struct Engine {
     arena: Bump,
     matched: Vec<RuleIx>,
     drops: Drops,
+    /// Where others ask for figures.
+    board: Arc<Board>,
     /// Waits in vain since the last event, or since that was told; and when that event was, 0 before the first.
     timeouts: u32,
     last_ns: u64,
@@ -61,7 +63,7 @@ pub(crate) enum Pause {
 }
 
 impl Engine {
-    pub(crate) fn new(set: Set, options: &Options) -> Engine {
+    pub(crate) fn new(mut set: Set, options: &Options, board: Arc<Board>) -> Engine {
         let replay = matches!(set.config.engine, Driver::Replay(_));
         let hostname = if replay {
             String::new()
@@ -73,7 +75,11 @@ impl Engine {
             zone: TimeZone::system(),
             ..Context::default()
         };
+        if let Some(reporter) = &mut set.reporter {
+            reporter.start(Arc::clone(&board));
+        }
         Engine {
+            board,
             drops: Drops::new(&set.config.drops),
             timeouts: 0,
             last_ns: 0,
@@ -95,8 +101,12 @@ impl Engine {
     }
 
     /// Runs another set from now on; the one before.
-    pub(crate) fn swap(&mut self, set: Set) -> Retired {
+    pub(crate) fn swap(&mut self, mut set: Set) -> Retired {
         self.drops.configure(&set.config.drops);
+        set.events_before = self.events;
+        if let Some(reporter) = &mut set.reporter {
+            reporter.start(Arc::clone(&self.board));
+        }
         mem::replace(&mut self.set, set).retire()
     }
 
@@ -108,7 +118,7 @@ impl Engine {
         until_ns: u64,
     ) -> anyhow::Result<()> {
         self.seen_ns = 0;
-        while let Next::Event(delivery) = old.next(SETTLED).map_err(whole)? {
+        while let Next::Event(delivery) = old.next(Duration::ZERO).map_err(whole)? {
             if delivery.event.time_ns() >= until_ns {
                 break;
             }
@@ -143,6 +153,9 @@ impl Engine {
                     Some(Message::Failed(error)) => self.tell(restart_failed(&error)),
                     None => {}
                 }
+            }
+            if self.board.is_called() {
+                self.tell_figures(source, state);
             }
             // Taken apart in one step: with `?` an event would be copied once more.
             match source.next(PATIENCE) {
@@ -195,6 +208,30 @@ impl Engine {
             bail!("Drop manager internal error");
         }
         Ok(())
+    }
+
+    /// Gathers figures for those who asked.
+    #[cold]
+    fn tell_figures(&mut self, source: &Source, state: &State) {
+        let wanted = self.board.take();
+        let Some(frame) = self.set.frame.clone() else {
+            return;
+        };
+        let figures = Arc::new(Figures {
+            events: self.events - self.set.events_before,
+            dropped_alerts: self.set.outputs.dropped(),
+            channels: self.set.outputs.counts(),
+            ..Figures::of(source, state)
+        });
+        if wanted.report
+            && let Some(reporter) = &mut self.set.reporter
+            && let Some(alert) = reporter.report(&frame, &figures)
+        {
+            self.tell(alert);
+        }
+        if wanted.publish {
+            self.board.publish(frame, figures);
+        }
     }
 
     /// A wait in vain. Where nothing ever comes (there is no driver) it stands for an event.

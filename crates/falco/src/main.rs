@@ -10,6 +10,7 @@ mod grpc;
 mod list;
 mod live;
 mod log;
+mod metrics;
 mod outputs;
 mod plugins;
 mod record;
@@ -19,6 +20,7 @@ mod run;
 mod set;
 mod support;
 mod syscalls;
+mod web;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -37,6 +39,7 @@ pub(crate) enum Failure {
 }
 
 fn main() -> ExitCode {
+    metrics::start_ns();
     match cli::parse(std::env::args_os()).and_then(|options| actions::run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error),

@@ -27,10 +27,12 @@ use crate::{
     engine::{Engine, Pause, now_ns},
     live,
     log::{self, Level},
+    metrics::Board,
     reload::Reloader,
     rules,
     set::Set,
     syscalls,
+    web::Web,
 };
 
 /// Flags that signals set.
@@ -86,6 +88,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
     }
     let calls = syscalls::select(&config, &rules);
     check_rings(&config)?;
+    config.metrics.check()?;
     Ok(Prepared {
         config,
         catalogue,
@@ -152,8 +155,11 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
     rules::say_enabled(&prepared.rules);
     let reloader = Reloader::start(options, &prepared)?;
     let set = Set::new(prepared)?;
+    let board = Arc::new(Board::default());
+    let mut web = Web::start(&set.config, &board)?;
     let (mut source, mut state) = open(&set.config, &set.calls)?;
-    let mut engine = Engine::new(set, options);
+    board.set_open(set.config.metrics.enabled);
+    let mut engine = Engine::new(set, options, Arc::clone(&board));
     let started = Instant::now();
     let outcome = loop {
         match engine.run(&mut source, &mut state, &signals, &reloader) {
@@ -162,6 +168,9 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
                 if let Err(error) = replace(*set, &mut engine, &mut source, &mut state, &reloader) {
                     break Err(error);
                 }
+                let config = &engine.set().config;
+                board.set_open(config.metrics.enabled);
+                Web::reload(&mut web, config, &board);
             }
             Ok(Pause::End) => break Ok(()),
             Err(error) => break Err(error),
@@ -185,6 +194,7 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
             events as f64 / seconds
         ));
     }
+    drop(web);
     let drops = engine.drops().report(&source);
     reloader.finish();
     say(&engine.finish().finish())?;

@@ -10,7 +10,14 @@ use falco_rules::{Rule, RuleSet};
 use falco_sinks::grpc::Server;
 use jiff::tz::TimeZone;
 
-use crate::{config::Config, grpc, log, outputs, record::Recorder, run::Prepared};
+use crate::{
+    config::Config,
+    grpc, log,
+    metrics::{Frame, Reporter},
+    outputs,
+    record::Recorder,
+    run::Prepared,
+};
 
 /// A configuration with its rules, and where their alerts go.
 pub(crate) struct Set {
@@ -27,11 +34,17 @@ pub(crate) struct Set {
     /// Kept for as long as the set: who asks for versions needs no alerts.
     _grpc: Option<Arc<Server>>,
     pub(crate) recorder: Option<Recorder>,
-    pub(crate) tally: Tally,
+    pub(crate) tally: Arc<Tally>,
+    /// What metrics tell of it, if they are enabled; who tells them once in a while.
+    pub(crate) frame: Option<Arc<Frame>>,
+    pub(crate) reporter: Option<Reporter>,
+    /// How many events there had been before it.
+    pub(crate) events_before: u64,
     /// The name that the time of an alert has among its fields.
     pub(crate) time_field: &'static str,
 }
 
+#[derive(Clone, Debug)]
 pub(crate) struct Labels {
     pub(crate) name: Arc<str>,
     pub(crate) source: Arc<str>,
@@ -46,15 +59,25 @@ impl Set {
             catalogue,
             rules,
             calls,
+            rules_files,
             ..
         } = prepared;
         let labels: Vec<Labels> = rules.rules().iter().map(labels).collect();
+        let names = labels.iter().map(|labels| Arc::clone(&labels.name));
+        let tally = Arc::new(Tally::new(names));
+        let frame = || {
+            let (labels, tally) = (labels.clone(), Arc::clone(&tally));
+            Arc::new(Frame::new(&config, &rules_files, labels, tally))
+        };
         let zone = TimeZone::system();
         let grpc = config.grpc.as_ref().map(grpc::server).transpose()?;
         let channels = outputs::channels(&config, &zone, grpc.clone());
         Ok(Set {
             memo: rules.memo(),
-            tally: Tally::new(labels.iter().map(|labels| Arc::clone(&labels.name))),
+            frame: config.metrics.enabled.then(frame),
+            reporter: Reporter::new(&config.metrics)?,
+            events_before: 0,
+            tally,
             outputs: outputs::start(&config, zone, channels)?,
             recorder: config.capture.clone().map(Recorder::new),
             time_field: if config.time_iso {
@@ -90,7 +113,10 @@ pub(crate) struct Retired(Set);
 
 impl Retired {
     /// Writes what is left; the closing statistics.
-    pub(crate) fn finish(self) -> String {
+    pub(crate) fn finish(mut self) -> String {
+        if let Some(reporter) = self.0.reporter.take() {
+            reporter.finish();
+        }
         let dropped = self.0.outputs.dropped();
         self.0.outputs.finish();
         if dropped > 0 {

@@ -35,6 +35,13 @@ pub(crate) fn versions() -> Value {
     })
 }
 
+/// What the web server says of versions.
+pub(crate) fn served_versions() -> Value {
+    let mut versions = versions();
+    versions["plugin_versions"] = json!({});
+    versions
+}
+
 /// `--support`, with the texts of the rules files.
 pub(crate) fn support(config: &Config, options: &Options, rules: &[(String, String)]) -> String {
     let system = rustix::system::uname();

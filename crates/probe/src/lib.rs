@@ -17,11 +17,9 @@
 //! # Ok::<(), falco_probe::Error>(())
 //! ```
 
-mod bell;
 mod dump;
 mod error;
 mod load;
-mod merge;
 mod numbers;
 mod perf;
 mod ring;
@@ -29,7 +27,7 @@ mod stats;
 mod tracefs;
 
 use std::{
-    fmt,
+    fmt, thread,
     time::{Duration, Instant},
 };
 
@@ -37,11 +35,10 @@ use falco_event::SyscallCode;
 
 pub use dump::dump;
 pub use error::Error;
-pub use stats::{DropCause, Stats};
+pub use stats::{DropCause, Program, Stats};
 
-use bell::Bell;
 use load::Loaded;
-use merge::Merge;
+use ring::Rings;
 
 /// What to watch, and with how much memory.
 #[derive(Clone, Debug)]
@@ -94,8 +91,7 @@ impl fmt::Display for How {
 /// A loaded and attached probe. Dropping it detaches.
 #[derive(Debug)]
 pub struct Probe {
-    rings: Merge,
-    bell: Bell,
+    rings: Rings,
     loaded: Loaded,
 }
 
@@ -108,42 +104,53 @@ pub enum Next<'a> {
     Timeout,
 }
 
+/// How long an idle consumer sleeps at first and at most: alerts come within the latter.
+const SLEEP_MIN: Duration = Duration::from_micros(100);
+const SLEEP_MAX: Duration = Duration::from_millis(10);
+
 impl Probe {
     /// Loads and attaches the programs of the calls asked for.
     pub fn open(config: &Config) -> Result<Probe, Error> {
         let loaded = load::load(config)?;
-        let rings = Merge::map(loaded.rings(), loaded.boot_time_ns())?;
-        let bell = loaded.bell()?;
-        Ok(Probe {
-            rings,
-            bell,
-            loaded,
-        })
+        let rings = Rings::map(loaded.rings())?;
+        Ok(Probe { rings, loaded })
     }
 
     /// The oldest event; waits for one at most for `timeout`. The bytes are given back to the ring at the next call.
     pub fn next(&mut self, timeout: Duration) -> Next<'_> {
-        let mut deadline = None;
-        loop {
-            // The borrow checker would have the bytes lent out in the other branch, too.
-            if self.rings.find() {
-                break;
+        self.rings.release();
+        let mut found = self.rings.oldest();
+        if found.is_none() {
+            let deadline = Instant::now() + timeout;
+            let mut sleep = SLEEP_MIN;
+            while found.is_none() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Next::Timeout;
+                }
+                thread::sleep(sleep.min(left));
+                sleep = (sleep * 2).min(SLEEP_MAX);
+                found = self.rings.oldest();
             }
-            let now = Instant::now();
-            let deadline = *deadline.get_or_insert(now + timeout);
-            let left = deadline.saturating_duration_since(now);
-            if left.is_zero() {
-                return Next::Timeout;
-            }
-            self.bell.sleep(left, || self.rings.is_empty());
         }
-        self.bell.count();
-        self.rings.found().map_or(Next::Timeout, Next::Event)
+        found.map_or(Next::Timeout, |record| {
+            Next::Event(self.rings.bytes(record))
+        })
     }
 
     /// What was reported and what was lost, since the start.
     pub fn stats(&self) -> Stats {
-        self.loaded.stats()
+        self.stats_per_cpu().into_iter().sum()
+    }
+
+    /// The same for each CPU that there can be, by its number.
+    pub fn stats_per_cpu(&self) -> Vec<Stats> {
+        self.loaded.stats_per_cpu()
+    }
+
+    /// How often the attached programs ran and for how long; zeros unless the kernel counts (`kernel.bpf_stats_enabled`).
+    pub fn programs(&self) -> Vec<Program> {
+        self.loaded.programs()
     }
 
     /// How the calls are watched.

@@ -12,7 +12,7 @@ use libbpf_rs::{
 };
 
 use crate::{
-    Config, How, Stats, bell::Bell, error, error::Error, numbers, perf, stats::COUNTER_BYTES,
+    Config, How, Program, Stats, error, error::Error, numbers, perf, stats::COUNTER_BYTES,
     tracefs::Tracefs,
 };
 
@@ -26,7 +26,6 @@ pub(crate) struct Loaded {
     object: Object,
     rings: Vec<MapHandle>,
     ring_bytes: u32,
-    boot_time_ns: u64,
     how: How,
     unsupported: Vec<SyscallCode>,
 }
@@ -78,8 +77,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
             detail: String::new(),
         });
     }
-    let boot_time_ns = boot_time_ns();
-    set_maps(&mut open, config, cpus, boot_time_ns).map_err(refused)?;
+    set_maps(&mut open, config, cpus).map_err(refused)?;
     for mut program in open.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
@@ -124,7 +122,6 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         object,
         rings,
         ring_bytes: config.ring_bytes,
-        boot_time_ns,
         how,
         unsupported,
     })
@@ -175,26 +172,21 @@ fn choose(
 }
 
 /// Sizes and knobs, while they can still be set.
-fn set_maps(
-    open: &mut OpenObject,
-    config: &Config,
-    cpus: u32,
-    boot_time_ns: u64,
-) -> libbpf_rs::Result<()> {
+fn set_maps(open: &mut OpenObject, config: &Config, cpus: u32) -> libbpf_rs::Result<()> {
     for mut map in open.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         if name == "scratches" || name == "rings" {
             map.set_max_entries(cpus)?;
         }
     }
-    set_knobs(open, config, boot_time_ns);
+    set_knobs(open, config);
     Ok(())
 }
 
 /// The knobs; the same struct is in `bpf/include/maps.h`.
-pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, boot_time_ns: u64) {
+pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config) {
     let mut knobs = Vec::new();
-    knobs.extend(boot_time_ns.to_ne_bytes());
+    knobs.extend(boot_time_ns().to_ne_bytes());
     knobs.extend(std::process::id().to_ne_bytes());
     knobs.extend(config.snaplen.to_ne_bytes());
     knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
@@ -219,7 +211,7 @@ fn set_constants(open: &mut OpenObject, section: &str, bytes: &[u8]) {
 }
 
 /// Nanoseconds since 1970 when the machine was booted.
-pub(crate) fn boot_time_ns() -> u64 {
+fn boot_time_ns() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
     let ns = |clock| {
         let time = clock_gettime(clock);
@@ -301,22 +293,6 @@ impl Loaded {
             .map(|ring| (ring.as_fd(), self.ring_bytes as usize))
     }
 
-    pub(crate) fn boot_time_ns(&self) -> u64 {
-        self.boot_time_ns
-    }
-
-    /// What wakes who waits for the rings.
-    pub(crate) fn bell(&self) -> Result<Bell, Error> {
-        let failed = |cause: std::io::Error| Error::Refused {
-            cause: format!("waiting for its rings: {cause}"),
-            detail: String::new(),
-        };
-        let mut maps = self.object.maps();
-        let map = maps.find(|map| map.name().to_string_lossy().ends_with(".data.asleep"));
-        let map = map.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
-        Bell::new(map.as_fd(), self.rings.iter().map(AsFd::as_fd)).map_err(failed)
-    }
-
     pub(crate) fn how(&self) -> How {
         self.how
     }
@@ -325,20 +301,55 @@ impl Loaded {
         &self.unsupported
     }
 
-    pub(crate) fn stats(&self) -> Stats {
-        let mut stats = Stats::default();
+    /// The counters of each CPU that there can be.
+    pub(crate) fn stats_per_cpu(&self) -> Vec<Stats> {
         let map = self.object.maps().find(|map| map.name() == "counters");
         let per_cpu = map.and_then(|map| {
             map.lookup_percpu(&0_u32.to_ne_bytes(), MapFlags::ANY)
                 .ok()
                 .flatten()
         });
-        for counters in per_cpu.iter().flatten() {
+        let read = |counters: &Vec<u8>| {
             debug_assert!(counters.len() >= COUNTER_BYTES);
-            stats.add(counters);
-        }
-        stats
+            let mut stats = Stats::default();
+            stats.add_counters(counters);
+            stats
+        };
+        per_cpu.iter().flatten().map(read).collect()
     }
+
+    /// What the kernel counts of each attached program; a program that cannot be asked is left out.
+    pub(crate) fn programs(&self) -> Vec<Program> {
+        let loaded = self.object.progs().filter(libbpf_rs::ProgramImpl::autoload);
+        let ask = |program: libbpf_rs::Program<'_>| {
+            let (runs, run_ns) = run_counts(program.as_fd())?;
+            Some(Program {
+                name: program.name().to_string_lossy().into_owned(),
+                runs,
+                run_ns,
+            })
+        };
+        loaded.filter_map(ask).collect()
+    }
+}
+
+/// How often a program ran, and for how many nanoseconds.
+#[allow(
+    unsafe_code,
+    reason = "libbpf-rs asks by fd only while it walks all programs of the machine"
+)]
+fn run_counts(program: BorrowedFd<'_>) -> Option<(u64, u64)> {
+    let mut info = libbpf_sys::bpf_prog_info::default();
+    let mut length = size_of_val(&info) as u32;
+    // SAFETY: both places outlive the call, and the kernel writes no more than `length` bytes.
+    let error = unsafe {
+        libbpf_sys::bpf_obj_get_info_by_fd(
+            program.as_raw_fd(),
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    (error == 0).then_some((info.run_cnt, info.run_time_ns))
 }
 
 static LINES: Mutex<String> = Mutex::new(String::new());

@@ -103,7 +103,7 @@ impl Stats {
     }
 
     /// Adds the counters of one CPU.
-    pub(crate) fn add(&mut self, counters: &[u8]) {
+    pub(crate) fn add_counters(&mut self, counters: &[u8]) {
         let mut words = counters
             .chunks_exact(8)
             .map(|word| u64::from_ne_bytes(word.try_into().unwrap_or_default()));
@@ -115,6 +115,30 @@ impl Stats {
     }
 }
 
+impl std::iter::Sum for Stats {
+    fn sum<I: Iterator<Item = Stats>>(parts: I) -> Stats {
+        parts.fold(Stats::default(), |mut sum, part| {
+            sum.events += part.events;
+            sum.unreadable += part.unreadable;
+            for (dropped, part) in sum.dropped.iter_mut().zip(part.dropped) {
+                *dropped += part;
+            }
+            sum
+        })
+    }
+}
+
+/// What the kernel counts of an attached program, if it counts at all (`kernel.bpf_stats_enabled`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// How often it ran.
+    pub runs: u64,
+    /// For how many nanoseconds.
+    pub run_ns: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,8 +148,8 @@ mod tests {
         let words: Vec<u8> = (1..=12_u64).flat_map(u64::to_ne_bytes).collect();
         assert_eq!(words.len(), COUNTER_BYTES);
         let mut stats = Stats::default();
-        stats.add(&words);
-        stats.add(&words);
+        stats.add_counters(&words);
+        stats.add_counters(&words);
         assert_eq!(
             (
                 stats.events,
@@ -136,7 +160,7 @@ mod tests {
         );
         assert_eq!(stats.dropped(DropCause::NoScratch), 22);
         let mut later = stats;
-        later.add(&words);
+        later.add_counters(&words);
         let delta = later.since(&stats);
         assert_eq!((delta.events, delta.dropped_elsewhere()), (1, 10 + 11));
         assert_eq!(delta.dropped_by_rings(), (2..=9).sum::<u64>());

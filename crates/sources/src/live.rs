@@ -2,17 +2,32 @@
 
 use std::{path::Path, time::Duration};
 
-use falco_event::Event;
+use falco_event::{Event, EventCode, codes};
 use falco_probe::{self as probe, Probe};
 use falco_state::State;
 
 use crate::{Delivery, Next, SourceError};
+
+/// What the kernel's iterators tell, in upstream's order.
+const DUMPED: [EventCode; 10] = [
+    codes::ITER_TASK_E,
+    codes::ITER_TASK_FILE_PIPE_E,
+    codes::ITER_TASK_FILE_MEMFD_E,
+    codes::ITER_TASK_FILE_REGULAR_E,
+    codes::ITER_TASK_FILE_DIRECTORY_E,
+    codes::ITER_TASK_FILE_SOCKET_INET_E,
+    codes::ITER_TASK_FILE_SOCKET_INET6_E,
+    codes::ITER_TASK_FILE_SOCKET_UNIX_E,
+    codes::ITER_TASK_FILE_SOCKET_NETLINK_E,
+    codes::ITER_TASK_FILE_ANON_INODE_E,
+];
 
 /// The probe, with its events counted.
 #[derive(Debug)]
 pub struct Live {
     probe: Probe,
     not_dumped: Option<probe::Error>,
+    dumped: Vec<(&'static str, u64)>,
     number: u64,
     malformed: u64,
 }
@@ -22,10 +37,22 @@ impl Live {
     /// iterators, or in `/proc` where they are not to be had.
     pub fn open(config: &probe::Config, host_root: &Path) -> Result<(Live, State), SourceError> {
         let probe = Probe::open(config)?;
-        let (state, not_dumped) = State::live_from(host_root, |take| probe::dump(take))?;
+        let mut counts = [0; DUMPED.len()];
+        let (state, not_dumped) = State::live_from(host_root, |take| {
+            probe::dump(|bytes| {
+                let code = Event::parse(bytes).map(|event| event.code());
+                let place = DUMPED.iter().position(|known| code == Ok(*known));
+                if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+                    *count += 1;
+                }
+                take(bytes);
+            })
+        })?;
+        let names = DUMPED.iter().map(|code| code.info().name);
         let live = Live {
             probe,
             not_dumped,
+            dumped: names.zip(counts).collect(),
             number: 0,
             malformed: 0,
         };
@@ -59,6 +86,11 @@ impl Live {
     /// Why the processes that were there at the start were read from `/proc`; `None` when the kernel's iterators told them.
     pub fn not_dumped(&self) -> Option<&probe::Error> {
         self.not_dumped.as_ref()
+    }
+
+    /// How many events the kernel's iterators gave at the start, by name.
+    pub fn dumped(&self) -> &[(&'static str, u64)] {
+        &self.dumped
     }
 
     /// How many events were left out because they contradict the schema; always 0 unless probe and program do not belong together.

@@ -1,7 +1,5 @@
 //! What falco.yaml must not say, in upstream's words.
 
-use std::net::IpAddr;
-
 use anyhow::bail;
 
 use super::Keys;
@@ -11,10 +9,6 @@ pub(super) fn check(keys: &Keys<'_>) -> anyhow::Result<()> {
     let _ = keys.get("falco_libs.thread_table_size");
     libs_logger(keys)?;
     channels(keys)?;
-    let address = keys.text("webserver.listen_address").unwrap_or("0.0.0.0");
-    if address.trim().parse::<IpAddr>().is_err() {
-        bail!("webserver listen address \"{address}\" is not a valid IP address");
-    }
     Ok(())
 }
 

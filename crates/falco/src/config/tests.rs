@@ -1,6 +1,6 @@
 use super::*;
 
-fn checked(text: &str) -> anyhow::Result<Config> {
+pub(crate) fn checked(text: &str) -> anyhow::Result<Config> {
     let file = tree::parse("test.yaml", text)?;
     check(&Keys::new(&file.tree, "test.yaml", &file.places))
 }
