@@ -5,10 +5,10 @@ CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run build test lint bench fuzz fmt deps deny
+.PHONY: help run build test test-kernels lint bench fuzz fmt deps deny
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s:
 
 run: build ## build falco and watch this machine with the built-in rules until Ctrl-C
 	$(SUDO) target/release/falco
@@ -18,6 +18,9 @@ build: deps ## the release binary: target/release/falco
 
 test: deps ## every test; the live ones need root and BTF and say so where they are missing
 	$(CARGO) test --workspace
+
+test-kernels: deps ## the probe's live tests on Debian's kernels 5.10, 6.1 and 6.12, under qemu; slow
+	scripts/test-kernels
 
 lint: deps deny ## formatting, clippy, licences and sources of dependencies
 	$(CARGO) fmt --all --check

@@ -30,6 +30,8 @@ static __always_inline u32 call_native(u32 number)
 {
 	return number < NUMBERS_MAX ? calls_native[masked(number, NUMBERS_MAX - 1)] : 0;
 }
+/* Whether the consumer sleeps until it is woken; it maps the word and writes it. */
+volatile u32 asleep SEC(".data.asleep");
 
 /* The largest event, and room behind it so that masked offsets stay inside whatever is appended. */
 #define EVENT_MAX 65536

@@ -115,11 +115,15 @@ static __always_inline u16 push_str_user(struct scratch *s, const void *text, u3
 {
 	long n = bpf_probe_read_user_str(&s->data[s->end & EVENT_MASK], max, text);
 
-	if (n <= 0) {
+	if (n < 0) {
 		if (text)
 			count_unreadable();
 		return 0;
 	}
+	/* Before "maccess: fix strncpy_from_user_nofault() empty string handling" (6.11) the end of an empty one was not counted. */
+	if (n == 0)
+		s->data[s->end & EVENT_MASK] = 0;
+	n += !n;
 	s->end += n & EVENT_MASK;
 	return n;
 }
@@ -164,6 +168,16 @@ static __always_inline void put_bytes_user(struct scratch *s, const void *from, 
 	put_length(s, push_bytes_user(s, from, length, max));
 }
 
+/* Wakes the consumer, once: by a record of nothing, because the event is there already. */
+static __always_inline void wake(void *ring)
+{
+	void *nothing = bpf_ringbuf_reserve(ring, sizeof(u64), 0);
+
+	asleep = 0;
+	if (nothing)
+		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+}
+
 static __always_inline void event_send(struct scratch *s, enum drop_cause group)
 {
 	struct counters *count = my_counters();
@@ -180,7 +194,9 @@ static __always_inline void event_send(struct scratch *s, enum drop_cause group)
 	}
 	HEADER_LENGTH(s) = size;
 	ring = bpf_map_lookup_elem(&rings, &cpu);
-	/* The consumer looks by itself, several times as often as a ring could fill. */
 	if (!ring || bpf_ringbuf_output(ring, s->data, size & EVENT_MASK, BPF_RB_NO_WAKEUP))
 		count->dropped[group]++;
+	/* Only now, after the kernel's barrier: the consumer first says that it sleeps, then looks at the ring once more. */
+	else if (asleep)
+		wake(ring);
 }

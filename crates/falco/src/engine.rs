@@ -33,6 +33,8 @@ use crate::{
 
 /// How long the loop waits for an event before it looks at signals again, as long as upstream: `syscall_event_timeouts` counts them.
 const PATIENCE: Duration = Duration::from_millis(30);
+/// After so long, what came before the wait has arrived.
+const SETTLED: Duration = Duration::from_millis(2);
 
 /// Everything that an event passes through.
 pub(crate) struct Engine {
@@ -118,7 +120,7 @@ impl Engine {
         until_ns: u64,
     ) -> anyhow::Result<()> {
         self.seen_ns = 0;
-        while let Next::Event(delivery) = old.next(Duration::ZERO).map_err(whole)? {
+        while let Next::Event(delivery) = old.next(SETTLED).map_err(whole)? {
             if delivery.event.time_ns() >= until_ns {
                 break;
             }

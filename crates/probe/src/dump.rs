@@ -7,7 +7,7 @@ use libbpf_rs::{Iter, Link, ObjectBuilder, OpenObject};
 
 use crate::{
     Config, Error, error,
-    load::{Said, set_knobs},
+    load::{Said, boot_time_ns, set_knobs},
 };
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dump.bpf.o"));
@@ -35,7 +35,7 @@ pub fn dump(mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         .name("falco_dump")
         .and_then(|builder| builder.open_memory(OBJECT))
         .map_err(refused)?;
-    set_knobs(&mut open, &Config::default());
+    set_knobs(&mut open, &Config::default(), boot_time_ns());
     let object = open.load().map_err(refused)?;
     for name in ITERATORS {
         let mut programs = object.progs_mut();

@@ -17,9 +17,11 @@
 //! # Ok::<(), falco_probe::Error>(())
 //! ```
 
+mod bell;
 mod dump;
 mod error;
 mod load;
+mod merge;
 mod numbers;
 mod perf;
 mod ring;
@@ -27,7 +29,7 @@ mod stats;
 mod tracefs;
 
 use std::{
-    fmt, thread,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -37,8 +39,9 @@ pub use dump::dump;
 pub use error::Error;
 pub use stats::{DropCause, Program, Stats};
 
+use bell::Bell;
 use load::Loaded;
-use ring::Rings;
+use merge::Merge;
 
 /// What to watch, and with how much memory.
 #[derive(Clone, Debug)]
@@ -91,7 +94,8 @@ impl fmt::Display for How {
 /// A loaded and attached probe. Dropping it detaches.
 #[derive(Debug)]
 pub struct Probe {
-    rings: Rings,
+    rings: Merge,
+    bell: Bell,
     loaded: Loaded,
 }
 
@@ -104,38 +108,37 @@ pub enum Next<'a> {
     Timeout,
 }
 
-/// How long an idle consumer sleeps at first and at most: alerts come within the latter.
-const SLEEP_MIN: Duration = Duration::from_micros(100);
-const SLEEP_MAX: Duration = Duration::from_millis(10);
-
 impl Probe {
     /// Loads and attaches the programs of the calls asked for.
     pub fn open(config: &Config) -> Result<Probe, Error> {
         let loaded = load::load(config)?;
-        let rings = Rings::map(loaded.rings())?;
-        Ok(Probe { rings, loaded })
+        let rings = Merge::map(loaded.rings(), loaded.boot_time_ns())?;
+        let bell = loaded.bell()?;
+        Ok(Probe {
+            rings,
+            bell,
+            loaded,
+        })
     }
 
     /// The oldest event; waits for one at most for `timeout`. The bytes are given back to the ring at the next call.
     pub fn next(&mut self, timeout: Duration) -> Next<'_> {
-        self.rings.release();
-        let mut found = self.rings.oldest();
-        if found.is_none() {
-            let deadline = Instant::now() + timeout;
-            let mut sleep = SLEEP_MIN;
-            while found.is_none() {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return Next::Timeout;
-                }
-                thread::sleep(sleep.min(left));
-                sleep = (sleep * 2).min(SLEEP_MAX);
-                found = self.rings.oldest();
+        let mut deadline = None;
+        loop {
+            // The borrow checker would have the bytes lent out in the other branch, too.
+            if self.rings.find() {
+                break;
             }
+            let now = Instant::now();
+            let deadline = *deadline.get_or_insert(now + timeout);
+            let left = deadline.saturating_duration_since(now);
+            if left.is_zero() {
+                return Next::Timeout;
+            }
+            self.bell.sleep(left, || self.rings.is_empty());
         }
-        found.map_or(Next::Timeout, |record| {
-            Next::Event(self.rings.bytes(record))
-        })
+        self.bell.count();
+        self.rings.found().map_or(Next::Timeout, Next::Event)
     }
 
     /// What was reported and what was lost, since the start.

@@ -12,8 +12,8 @@ use libbpf_rs::{
 };
 
 use crate::{
-    Config, How, Program, Stats, error, error::Error, numbers, perf, stats::COUNTER_BYTES,
-    tracefs::Tracefs,
+    Config, How, Program, Stats, bell::Bell, error, error::Error, numbers, perf,
+    stats::COUNTER_BYTES, tracefs::Tracefs,
 };
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -26,6 +26,7 @@ pub(crate) struct Loaded {
     object: Object,
     rings: Vec<MapHandle>,
     ring_bytes: u32,
+    boot_time_ns: u64,
     how: How,
     unsupported: Vec<SyscallCode>,
 }
@@ -77,7 +78,8 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
             detail: String::new(),
         });
     }
-    set_maps(&mut open, config, cpus).map_err(refused)?;
+    let boot_time_ns = boot_time_ns();
+    set_maps(&mut open, config, cpus, boot_time_ns).map_err(refused)?;
     for mut program in open.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
@@ -122,6 +124,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         object,
         rings,
         ring_bytes: config.ring_bytes,
+        boot_time_ns,
         how,
         unsupported,
     })
@@ -172,21 +175,26 @@ fn choose(
 }
 
 /// Sizes and knobs, while they can still be set.
-fn set_maps(open: &mut OpenObject, config: &Config, cpus: u32) -> libbpf_rs::Result<()> {
+fn set_maps(
+    open: &mut OpenObject,
+    config: &Config,
+    cpus: u32,
+    boot_time_ns: u64,
+) -> libbpf_rs::Result<()> {
     for mut map in open.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         if name == "scratches" || name == "rings" {
             map.set_max_entries(cpus)?;
         }
     }
-    set_knobs(open, config);
+    set_knobs(open, config, boot_time_ns);
     Ok(())
 }
 
 /// The knobs; the same struct is in `bpf/include/maps.h`.
-pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config) {
+pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, boot_time_ns: u64) {
     let mut knobs = Vec::new();
-    knobs.extend(boot_time_ns().to_ne_bytes());
+    knobs.extend(boot_time_ns.to_ne_bytes());
     knobs.extend(std::process::id().to_ne_bytes());
     knobs.extend(config.snaplen.to_ne_bytes());
     knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
@@ -211,7 +219,7 @@ fn set_constants(open: &mut OpenObject, section: &str, bytes: &[u8]) {
 }
 
 /// Nanoseconds since 1970 when the machine was booted.
-fn boot_time_ns() -> u64 {
+pub(crate) fn boot_time_ns() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
     let ns = |clock| {
         let time = clock_gettime(clock);
@@ -291,6 +299,22 @@ impl Loaded {
         self.rings
             .iter()
             .map(|ring| (ring.as_fd(), self.ring_bytes as usize))
+    }
+
+    pub(crate) fn boot_time_ns(&self) -> u64 {
+        self.boot_time_ns
+    }
+
+    /// What wakes who waits for the rings.
+    pub(crate) fn bell(&self) -> Result<Bell, Error> {
+        let failed = |cause: std::io::Error| Error::Refused {
+            cause: format!("waiting for its rings: {cause}"),
+            detail: String::new(),
+        };
+        let mut maps = self.object.maps();
+        let map = maps.find(|map| map.name().to_string_lossy().ends_with(".data.asleep"));
+        let map = map.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+        Bell::new(map.as_fd(), self.rings.iter().map(AsFd::as_fd)).map_err(failed)
     }
 
     pub(crate) fn how(&self) -> How {

@@ -1,4 +1,4 @@
-//! Reading BPF ring buffers, several as one, oldest record first.
+//! Reading a BPF ring buffer.
 //!
 //! The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page with the consumer's position, which we write; a page with the
 //! producer's position and the data, mapped twice in a row so that no record is ever split. A record is a header of 8 bytes (length
@@ -14,82 +14,21 @@ use std::{
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::error::Error;
-
 const BUSY: u32 = 1 << 31;
 const DISCARDED: u32 = 1 << 30;
 const HEADER: usize = 8;
 /// Where the time of an event lies in its record: at the start, 8 bytes.
 const TIME_BYTES: usize = 8;
 
-/// The rings of a probe.
-#[derive(Debug)]
-pub(crate) struct Rings {
-    rings: Vec<Ring>,
-    /// The record that is lent out, given back before the next is looked for.
-    lent: Option<Record>,
-}
-
-/// A record that is there to be read.
+/// Where a record lies that is there to be read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Record {
-    ring: usize,
+pub(crate) struct Place {
     start: usize,
     length: usize,
 }
 
-impl Rings {
-    pub(crate) fn map<'a>(
-        rings: impl Iterator<Item = (BorrowedFd<'a>, usize)>,
-    ) -> Result<Rings, Error> {
-        let rings = rings
-            .map(|(fd, bytes)| {
-                Ring::map(fd, bytes).map_err(|cause| Error::Ring {
-                    bytes: bytes as u64,
-                    cause,
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Rings { rings, lent: None })
-    }
-
-    /// Gives back the record that was lent out.
-    pub(crate) fn release(&mut self) {
-        if let Some(record) = self.lent.take() {
-            self.rings[record.ring].advance(record.length);
-        }
-    }
-
-    /// The earliest record of all rings.
-    pub(crate) fn oldest(&mut self) -> Option<Record> {
-        let mut oldest: Option<(u64, Record)> = None;
-        for (index, ring) in self.rings.iter_mut().enumerate() {
-            if let Some((start, length)) = ring.peek() {
-                let time = ring.time(start, length);
-                if oldest.is_none_or(|(earliest, _)| time < earliest) {
-                    oldest = Some((
-                        time,
-                        Record {
-                            ring: index,
-                            start,
-                            length,
-                        },
-                    ));
-                }
-            }
-        }
-        self.lent = oldest.map(|(_, record)| record);
-        self.lent
-    }
-
-    /// The bytes of a record that was not given back yet.
-    pub(crate) fn bytes(&self, record: Record) -> &[u8] {
-        self.rings[record.ring].bytes(record.start, record.length)
-    }
-}
-
 #[derive(Debug)]
-struct Ring {
+pub(crate) struct Ring {
     /// The page with the consumer's position.
     consumer: NonNull<u8>,
     /// The page with the producer's position, then the data twice.
@@ -101,7 +40,7 @@ struct Ring {
 }
 
 impl Ring {
-    fn map(fd: BorrowedFd<'_>, size: usize) -> io::Result<Ring> {
+    pub(crate) fn map(fd: BorrowedFd<'_>, size: usize) -> io::Result<Ring> {
         let page = rustix::param::page_size();
         assert!(
             size.is_power_of_two() && size >= page,
@@ -176,10 +115,15 @@ impl Ring {
         unsafe { self.producer.add(self.page + offset) }
     }
 
-    /// Where the data of the next finished record starts, and how long it is. Passes over discarded ones.
-    fn peek(&mut self) -> Option<(usize, usize)> {
+    /// Whether there is nothing, finished or not.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.position == self.producer_position().load(Ordering::Acquire)
+    }
+
+    /// Where the data of the next finished record is. Passes over discarded ones.
+    pub(crate) fn peek(&mut self) -> Option<Place> {
         loop {
-            if self.position == self.producer_position().load(Ordering::Acquire) {
+            if self.is_empty() {
                 return None;
             }
             let offset = self.position & (self.size - 1);
@@ -190,27 +134,37 @@ impl Ring {
             let length = (header & !(BUSY | DISCARDED)) as usize;
             if header & DISCARDED == 0 {
                 // A record never is longer than the ring; should it be, its bytes still lie in the mapping.
-                return Some((offset + HEADER, length.min(self.size - HEADER)));
+                return Some(Place {
+                    start: offset + HEADER,
+                    length: length.min(self.size - HEADER),
+                });
             }
-            self.advance(length);
+            self.pass(length);
         }
     }
 
-    fn advance(&mut self, length: usize) {
+    /// Gives back the record that was peeked at.
+    pub(crate) fn advance(&mut self, place: Place) {
+        self.pass(place.length);
+    }
+
+    fn pass(&mut self, length: usize) {
         self.position += (length + HEADER).next_multiple_of(8);
         self.consumer_position()
             .store(self.position, Ordering::Release);
     }
 
-    fn bytes(&self, start: usize, length: usize) -> &[u8] {
-        let start = self.at(start);
+    /// The bytes of a record that was not given back yet.
+    pub(crate) fn bytes(&self, place: Place) -> &[u8] {
+        let start = self.at(place.start);
         // SAFETY: start is at most size plus a header, length at most size less a header: both within the two copies of the data. The
         // producer does not touch a finished record until its position is passed, which needs `&mut self`.
-        unsafe { std::slice::from_raw_parts(start.as_ptr(), length) }
+        unsafe { std::slice::from_raw_parts(start.as_ptr(), place.length) }
     }
 
-    fn time(&self, start: usize, length: usize) -> u64 {
-        self.bytes(start, length)
+    /// When it was begun.
+    pub(crate) fn time(&self, place: Place) -> u64 {
+        self.bytes(place)
             .first_chunk::<TIME_BYTES>()
             .map_or(0, |time| u64::from_le_bytes(*time))
     }
@@ -227,6 +181,3 @@ impl Drop for Ring {
 
 // SAFETY: the mappings belong to the ring alone; nothing in it is bound to a thread.
 unsafe impl Send for Ring {}
-
-#[cfg(test)]
-mod tests;

@@ -52,6 +52,15 @@ pub(crate) fn ptr(text: &CStr) -> *const libc::c_char {
     text.as_ptr()
 }
 
+/// Reads bytes, so that they are in memory.
+pub(crate) fn touch(bytes: &[u8]) {
+    std::hint::black_box(
+        std::hint::black_box(bytes)
+            .iter()
+            .fold(0, |all, byte| all ^ byte),
+    );
+}
+
 /// How long the events of a child may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -1,6 +1,10 @@
-//! Rings without a kernel: a file laid out as one, written as the kernel would.
+//! Merge without a kernel: a file laid out as one, written as the kernel would.
 
 use std::{fs::File, os::fd::AsFd, os::unix::fs::FileExt};
+
+const BUSY: u32 = 1 << 31;
+const DISCARDED: u32 = 1 << 30;
+const HEADER: usize = 8;
 
 use super::*;
 
@@ -12,11 +16,11 @@ struct Producer {
 }
 
 impl Producer {
-    fn new(size: usize) -> (Producer, Rings) {
+    fn new(size: usize) -> (Producer, Merge) {
         let file = tempfile::tempfile().unwrap();
         file.set_len((2 * rustix::param::page_size() + 2 * size) as u64)
             .unwrap();
-        let rings = Rings::map([(file.as_fd(), size)].into_iter()).unwrap();
+        let rings = Merge::map([(file.as_fd(), size)].into_iter(), 0).unwrap();
         (
             Producer {
                 file,
@@ -48,10 +52,9 @@ impl Producer {
     }
 }
 
-fn next(rings: &mut Rings) -> Option<Vec<u8>> {
-    rings.release();
-    let record = rings.oldest()?;
-    Some(rings.bytes(record).to_vec())
+fn next(rings: &mut Merge) -> Option<Vec<u8>> {
+    rings.find();
+    rings.found().map(<[u8]>::to_vec)
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn rings_are_merged_by_time() {
         (left.file.as_fd(), page.max(4096)),
         (right.file.as_fd(), page.max(4096)),
     ];
-    let mut rings = Rings::map(both.into_iter()).unwrap();
+    let mut rings = Merge::map(both.into_iter(), 0).unwrap();
     for (time, is_left) in [(1_u64, true), (2, false), (3, false), (4, true), (5, false)] {
         let ring = if is_left { &mut left } else { &mut right };
         ring.put(&time.to_le_bytes(), 0);
@@ -99,4 +102,39 @@ fn rings_are_merged_by_time() {
         assert_eq!(next(&mut rings), Some(time.to_le_bytes().to_vec()));
     }
     assert_eq!(next(&mut rings), None);
+}
+
+/// Two rings; what is in the second may still be followed by something earlier in the first.
+#[test]
+fn what_is_young_waits_for_the_other_rings() {
+    let page = rustix::param::page_size();
+    let (mut left, _) = Producer::new(page);
+    let (mut right, _) = Producer::new(page);
+    let both = [(left.file.as_fd(), page), (right.file.as_fd(), page)];
+    let mut rings = Merge::map(both.into_iter(), 0).unwrap();
+    let far = rings.now_ns() + 3_600_000_000_000;
+    right.put(&(far + 2).to_le_bytes(), 0);
+    assert_eq!(next(&mut rings), None, "the left one could be earlier");
+    assert!(!rings.is_empty());
+    left.put(&(far + 1).to_le_bytes(), 0);
+    left.put(&(far + 3).to_le_bytes(), 0);
+    assert_eq!(next(&mut rings), Some((far + 1).to_le_bytes().to_vec()));
+    assert_eq!(next(&mut rings), Some((far + 2).to_le_bytes().to_vec()));
+    assert_eq!(next(&mut rings), None, "the right one could be earlier");
+    right.put(&1_u64.to_le_bytes(), 0);
+    assert_eq!(
+        next(&mut rings),
+        Some(1_u64.to_le_bytes().to_vec()),
+        "what came too late is at least not kept back"
+    );
+}
+
+#[test]
+fn a_ring_alone_waits_for_nobody() {
+    let (mut producer, mut rings) = Producer::new(4096);
+    let far = rings.now_ns() + 3_600_000_000_000;
+    producer.put(&far.to_le_bytes(), 0);
+    assert_eq!(next(&mut rings), Some(far.to_le_bytes().to_vec()));
+    assert_eq!(next(&mut rings), None);
+    assert!(rings.is_empty());
 }
