@@ -23,6 +23,11 @@ pub trait Channel: Send {
         false
     }
 
+    /// Whether alerts may wait on disk until they can be delivered: for what is reached over a network or comes and goes by itself.
+    fn spools(&self) -> bool {
+        false
+    }
+
     /// No alert waits at the moment, or many were kept: what was kept goes out now.
     ///
     /// # Errors

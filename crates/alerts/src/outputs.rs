@@ -8,6 +8,7 @@ use std::{fmt, io};
 
 use crate::lane::{Lane, Task};
 use crate::queue::Queue;
+use crate::spool::{Spool, SpoolOptions};
 use crate::watchdog::Watchdog;
 use crate::{Alert, Channel, Failure, Finished, Format, Routes};
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub timeout: Duration,
     /// How alerts are written.
     pub format: Format,
+    /// Where alerts wait for channels that [`spool`](Channel::spools), if they do.
+    pub spool: Option<SpoolOptions>,
 }
 
 impl Default for Options {
@@ -32,6 +35,7 @@ impl Default for Options {
             patient: false,
             timeout: Duration::from_secs(2),
             format: Format::default(),
+            spool: None,
         }
     }
 }
@@ -48,6 +52,18 @@ pub enum Trouble {
     },
     /// A channel is at one call for longer than it may.
     Timeout {
+        /// Its name.
+        name: String,
+    },
+    /// Alerts of a channel cannot be written to disk, for the first time since they could.
+    Spool {
+        /// Its name.
+        name: String,
+        /// Why.
+        cause: io::Error,
+    },
+    /// Alerts of a channel waited too long on disk, for the first time.
+    Expired {
         /// Its name.
         name: String,
     },
@@ -68,6 +84,14 @@ impl fmt::Display for Trouble {
             Trouble::Timeout { name } => write!(
                 f,
                 "\"{name}\" output timeout, all output channels are blocked"
+            ),
+            Trouble::Spool { name, cause } => write!(
+                f,
+                "{name}: the spool takes no alerts ({cause}): they wait in memory, and are counted where there is no room"
+            ),
+            Trouble::Expired { name } => write!(
+                f,
+                "{name}: alerts waited in the spool for longer than max_age and are left out"
             ),
             Trouble::QueueFull => {
                 f.write_str("Outputs queue out of memory. Drop event and continue on ...")
@@ -142,11 +166,34 @@ impl Outputs {
             patient,
             timeout,
             format,
+            spool,
         } = options;
         let report: Report = Arc::new(report);
         let (alive, done) = mpsc::channel();
-        let start = |channel| Lane::start(channel, capacity, Arc::clone(&report), alive.clone());
-        let lanes: Vec<_> = channels.into_iter().map(start).collect::<Result<_, _>>()?;
+        let mut lanes: Vec<Arc<Lane>> = Vec::new();
+        for channel in channels {
+            let same = |lane: &&Arc<Lane>| lane.name == channel.name();
+            let directory = match lanes.iter().filter(same).count() {
+                0 => channel.name().to_owned(),
+                others => format!("{}-{}", channel.name(), others + 1),
+            };
+            let spool = spool.as_ref().filter(|_| channel.spools());
+            let spool = spool.and_then(|options| {
+                let trouble = |cause| Trouble::Spool {
+                    name: channel.name().to_owned(),
+                    cause,
+                };
+                let opened = Spool::open(options, &directory);
+                opened.map_err(|cause| report(trouble(cause))).ok()
+            });
+            lanes.push(Lane::start(
+                channel,
+                spool,
+                capacity,
+                Arc::clone(&report),
+                alive.clone(),
+            )?);
+        }
         let shared = Arc::new(Shared {
             queue: Queue::new(capacity),
             lanes: lanes.clone(),
@@ -251,10 +298,10 @@ impl Shared {
     }
 
     fn discard(&self) -> usize {
-        let mut alerts = self.queue.clear();
+        let mut alerts = self.queue.take_all().len();
         for lane in &self.lanes {
             lane.queue.close();
-            alerts += lane.queue.clear();
+            alerts += lane.discard();
         }
         alerts
     }
@@ -309,6 +356,9 @@ impl Finisher {
     /// Gives the alert to a channel; whether there was room. A channel that is gone needs none.
     fn hand(&self, lane: &Lane, finished: &Arc<Finished>) -> bool {
         let patience = if self.patient { BREATH } else { Duration::ZERO };
+        if lane.spool(finished, &self.shared.report) {
+            return true;
+        }
         let mut task = Task::Deliver(Arc::clone(finished));
         while let Err(back) = lane.queue.push(task, patience) {
             if lane.queue.is_closed() {

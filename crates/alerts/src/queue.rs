@@ -116,11 +116,26 @@ impl<T> Queue<T> {
         self.lock().closed
     }
 
-    /// Throws away what is in it; tells how many.
-    pub(crate) fn clear(&self) -> usize {
+    /// Takes out all that is in it.
+    pub(crate) fn take_all(&self) -> VecDeque<T> {
         let items = std::mem::take(&mut self.lock().items);
         self.drained.notify_all();
-        items.len()
+        items
+    }
+
+    /// Waits until nothing more will come, or so long; whether it is closed.
+    pub(crate) fn wait_closed(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut state = self.lock();
+        while !state.closed {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.filled.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.closed
     }
 
     /// How many items wait.

@@ -55,6 +55,10 @@ impl Channel for SyslogChannel {
         "syslog"
     }
 
+    fn spools(&self) -> bool {
+        true
+    }
+
     fn deliver(&mut self, alert: &Arc<Finished>) -> Result<(), Failure> {
         let priority = FACILITY | alert.alert.priority as u8;
         let now = self.zone.to_datetime(Timestamp::now());

@@ -22,6 +22,7 @@ use std::{
 };
 
 use anyhow::bail;
+use falco_alerts::SpoolOptions;
 use falco_rules::{
     AppendOutput, ExtraField, Matching, Priority, Selected, Selection,
     yaml::{self, Mark},
@@ -78,6 +79,7 @@ pub(crate) struct Config {
     /// How long a channel may be at one alert.
     pub(crate) output_timeout: Duration,
     pub(crate) channels: Channels,
+    pub(crate) spool: Option<SpoolOptions>,
     /// The gRPC server, and whether alerts go there.
     pub(crate) grpc: Option<falco_sinks::grpc::Options>,
     pub(crate) grpc_output: bool,
@@ -302,6 +304,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         queue_capacity: keys.number("outputs_queue.capacity", 0) as usize,
         output_timeout: Duration::from_millis(keys.number("output_timeout", 2000).into()),
         channels: outputs::channels(keys),
+        spool: outputs::spool(keys),
         grpc: grpc::grpc(keys),
         grpc_output: keys.truth("grpc.enabled", false) && keys.truth("grpc_output.enabled", false),
         log_stderr: keys.truth("log_stderr", false),

@@ -86,6 +86,7 @@ pub(crate) fn start(
         // A capture can wait.
         patient: matches!(config.engine, Engine::Replay(_)),
         timeout: config.output_timeout,
+        spool: config.spool.clone(),
         ..Options::default()
     };
     if config.queue_capacity > 0 {

@@ -144,6 +144,10 @@ impl Channel for HttpChannel {
         "http"
     }
 
+    fn spools(&self) -> bool {
+        true
+    }
+
     fn deliver(&mut self, alert: &Arc<Finished>) -> Result<(), Failure> {
         let mut repeats = self.options.repeats;
         // A connection that was used before may be closed while a request is under way, which says nothing about the server.

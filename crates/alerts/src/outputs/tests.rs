@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Condvar, Mutex};
 
 use super::*;
@@ -236,5 +237,105 @@ fn what_is_collected_counts_once_it_is_out() {
     assert_eq!(
         *troubles.lock().unwrap(),
         ["collector: not now", "collector: nobody reads any more"]
+    );
+}
+
+/// A server that can be away. What it gets is shared with the test.
+#[derive(Clone, Default)]
+struct Remote {
+    away: Arc<AtomicBool>,
+    got: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Channel for Remote {
+    fn name(&self) -> &'static str {
+        "remote"
+    }
+
+    fn spools(&self) -> bool {
+        true
+    }
+
+    fn deliver(&mut self, alert: &Arc<Finished>) -> Result<(), Failure> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(Failure::Other("away".into()));
+        }
+        if alert.alert.time_ns == 13 {
+            return Err(Failure::Refused("unlucky".into()));
+        }
+        self.got.lock().unwrap().push(alert.alert.time_ns);
+        Ok(())
+    }
+}
+
+#[test]
+fn alerts_wait_on_disk_for_a_server_that_is_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        capacity: 10,
+        spool: Some(SpoolOptions {
+            path: dir.path().into(),
+            max_bytes: 1 << 20,
+            max_age: Duration::from_hours(1),
+        }),
+        ..Options::default()
+    };
+    let remote = Remote::default();
+    remote.away.store(true, Ordering::Relaxed);
+    let push = |outputs: &Outputs, numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            outputs.push(alert(number), Routes::ALL);
+            until(|| outputs.shared.queue.len() < 5);
+        }
+    };
+    // Nothing is delivered, and the end does not wait for it.
+    let (outputs, troubles) = start(options.clone(), vec![Box::new(remote.clone())]);
+    push(&outputs, 0..100);
+    until(|| !troubles.lock().unwrap().is_empty());
+    outputs.finish();
+    assert_eq!(*troubles.lock().unwrap(), ["remote: away"]);
+    assert_eq!(*remote.got.lock().unwrap(), [0; 0]);
+
+    // Another run finds the old ones and, while two configurations take turns, goes on where the first has ended.
+    let (first, troubles) = start(options.clone(), vec![Box::new(remote.clone())]);
+    let (second, later) = start(options, vec![Box::new(remote.clone())]);
+    push(&first, 100..110);
+    remote.away.store(false, Ordering::Relaxed);
+    first.finish();
+    push(&second, 110..120);
+    second.finish();
+    let expected: Vec<u64> = (0..120).filter(|number| *number != 13).collect();
+    assert_eq!(*remote.got.lock().unwrap(), expected);
+    let mut troubles = troubles.lock().unwrap().clone();
+    troubles.append(&mut later.lock().unwrap());
+    assert!(troubles.contains(&"remote: unlucky".to_owned()));
+}
+
+#[test]
+fn without_disk_alerts_wait_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        capacity: 4,
+        patient: true,
+        spool: Some(SpoolOptions {
+            path: dir.path().into(),
+            // There is room for one.
+            max_bytes: 100,
+            max_age: Duration::from_hours(1),
+        }),
+        ..Options::default()
+    };
+    let remote = Remote::default();
+    let (outputs, troubles) = start(options, vec![Box::new(remote.clone())]);
+    for number in 0..12 {
+        outputs.push(alert(number), Routes::ALL);
+    }
+    outputs.finish();
+    assert_eq!(*remote.got.lock().unwrap(), (0..12).collect::<Vec<_>>());
+    let troubles = troubles.lock().unwrap();
+    assert_eq!(troubles.len(), 1);
+    assert!(
+        troubles[0].starts_with("remote: the spool takes no alerts (the spool is full)"),
+        "{troubles:?}"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use falco_alerts::SpoolOptions;
 use falco_filter::ast::unescape;
 use falco_sinks::http::{HttpOptions, Trust};
 
@@ -54,6 +55,19 @@ pub(super) fn channels(keys: &Keys<'_>) -> Channels {
         }),
         http: enabled("http").then(|| http(keys)),
     }
+}
+
+/// Where alerts wait for channels that cannot deliver them, if they do.
+pub(super) fn spool(keys: &Keys<'_>) -> Option<SpoolOptions> {
+    let path = keys.text("outputs_spool.path");
+    let path = path.filter(|path| !path.is_empty())?;
+    let megabytes = keys.number("outputs_spool.max_mb", 256);
+    let seconds = keys.number("outputs_spool.max_age_s", 604_800);
+    Some(SpoolOptions {
+        path: path.into(),
+        max_bytes: u64::from(megabytes) << 20,
+        max_age: Duration::from_secs(seconds.into()),
+    })
 }
 
 fn http(keys: &Keys<'_>) -> HttpOptions {

@@ -93,6 +93,12 @@ pub(crate) static CONFIG: Schema = Named(
 
 /// Keys that upstream never had. Its schema is not asked about them.
 pub(crate) static OURS: Schema = object! {
+    "outputs_spool": Named("OutputsSpool", &object! {
+        "max_age_s": Integer,
+        "max_mb": Integer,
+        "path": Text,
+        ; &[], 1
+    }),
     ; &[], 0
 };
 
