@@ -5,7 +5,7 @@ mod tests {
     use std::{fs, path::Path};
 
     /// Which of our crates a crate may use.
-    const MAY_USE: [(&str, &[&str]); 11] = [
+    const MAY_USE: &[(&str, &[&str])] = &[
         ("event", &[]),
         ("filter", &[]),
         ("alerts", &[]),
@@ -17,10 +17,14 @@ mod tests {
         ("rules", &["event", "filter"]),
         ("sources", &["event", "state", "capture", "probe"]),
         (
+            "ruletest",
+            &["event", "filter", "state", "fields", "rules", "sources"],
+        ),
+        (
             "falco",
             &[
                 "event", "filter", "alerts", "state", "capture", "probe", "fields", "rules",
-                "sinks", "sources",
+                "sinks", "sources", "ruletest",
             ],
         ),
     ];

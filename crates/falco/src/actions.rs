@@ -19,7 +19,7 @@ use crate::{
     config::{self, Config, Engine as Driver},
     list,
     log::{self, Level},
-    plugins, rules, run, support, syscalls,
+    plugins, rules, run, support, syscalls, test,
 };
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
@@ -46,6 +46,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             ));
         }
         Action::ListEvents => return say(&list::events(options.format)),
+        Action::Test(files) => return test::run(options, files),
         _ => {}
     }
     let config = configure(options)?;

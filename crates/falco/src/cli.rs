@@ -67,6 +67,8 @@ pub(crate) enum Action {
     },
     Describe(Show),
     Support,
+    /// Run tests of rules.
+    Test(Vec<PathBuf>),
 }
 
 /// Which rules to show.
@@ -97,6 +99,8 @@ struct Asked {
     support: bool,
     format: Option<Format>,
     markdown: bool,
+    /// What is neither an option nor belongs to one.
+    words: Vec<OsString>,
 }
 
 impl Asked {
@@ -143,6 +147,7 @@ impl Asked {
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Options> {
     let args: Vec<OsString> = args.into_iter().collect();
     let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+    let tests = words.get(1).is_some_and(|word| word == "test");
     let mut options = Options {
         command_line: words.join(" "),
         ..Options::default()
@@ -150,6 +155,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
     let mut asked = Asked::default();
     let mut parser = Parser::from_iter(args);
     while let Some(arg) = parser.next().map_err(upstream_error)? {
+        if let Arg::Value(word) = &arg {
+            asked.words.push(word.clone());
+            continue;
+        }
         take(&arg.into(), &mut parser, &mut options, &mut asked)?;
     }
     if let Some(path) = options.config.as_ref().filter(|path| !path.exists()) {
@@ -160,7 +169,13 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<
         (None, true) => Format::Markdown,
         (format, false) => format.unwrap_or_default(),
     };
-    options.action = asked.action();
+    // Words mean nothing to upstream, and the first only means something to us when there is something to test.
+    options.action = match asked.words.split_first() {
+        Some((_, files)) if tests && !files.is_empty() => {
+            Action::Test(files.iter().map(PathBuf::from).collect())
+        }
+        _ => asked.action(),
+    };
     Ok(options)
 }
 
@@ -360,6 +375,17 @@ mod tests {
             names_only: true,
         };
         assert_eq!(parsed(&["--list=syscall", "-N"]).unwrap().action, list);
+    }
+
+    #[test]
+    fn tests_are_asked_for_by_the_first_word() {
+        let files = Action::Test(vec!["a.yaml".into(), "b.yaml".into()]);
+        let options = parsed(&["test", "a.yaml", "-r", "rules.yaml", "b.yaml"]).unwrap();
+        assert_eq!(options.action, files);
+        assert_eq!(options.rules, [PathBuf::from("rules.yaml")]);
+        for args in [&["test"][..], &["test", "-v"], &["-v", "test", "a.yaml"]] {
+            assert_eq!(parsed(args).unwrap().action, Action::Run, "{args:?}");
+        }
     }
 
     #[test]

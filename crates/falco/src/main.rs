@@ -21,6 +21,7 @@ mod set;
 mod support;
 mod syscalls;
 mod web;
+mod test;
 
 use std::{
     io::{self, IsTerminal as _},

@@ -311,6 +311,28 @@ impl Program {
         at == ACCEPT
     }
 
+    /// The same as [`Program::run`]; says of each test that it makes its place in the program, and the answer.
+    pub fn observe<'e>(
+        &self,
+        tests: &Tests,
+        values: &impl Values<'e>,
+        memo: &mut Memo,
+        mut on_test: impl FnMut(usize, bool),
+    ) -> bool {
+        let mut at = self.start;
+        while let Some(step) = self.code.get(at as usize) {
+            let holds = tests.holds(step.test, values, memo);
+            on_test(at as usize, holds);
+            at = if holds { step.on_true } else { step.on_false };
+        }
+        at == ACCEPT
+    }
+
+    /// The tests as text, in the order of the condition: comparisons that never hold are not among them.
+    pub fn texts(&self) -> &[Arc<str>] {
+        &self.texts
+    }
+
     /// What is probably not meant as it is written.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

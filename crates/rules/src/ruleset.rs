@@ -1,5 +1,7 @@
 //! The rule set: which rules look at which events, which are enabled, and running them.
 
+use std::sync::Arc;
+
 use bumpalo::Bump;
 use falco_event::{EventCode, codes};
 use falco_filter::{Memo, Slot, Start, Tests, Value, Values};
@@ -165,6 +167,24 @@ impl RuleSet {
                 }
             }
         }
+    }
+
+    /// Runs one rule over an event after [`RuleSet::run`], whatever it looks at; says of each part of its condition that decides
+    /// something its place in [`RuleSet::parts`], and whether it holds.
+    pub fn observe<'e>(
+        &self,
+        rule: RuleIx,
+        values: &impl Values<'e>,
+        memo: &mut Memo,
+        on_part: impl FnMut(usize, bool),
+    ) -> bool {
+        let rule = self.get(rule);
+        rule.is_some_and(|rule| rule.program.observe(&self.tests, values, memo, on_part))
+    }
+
+    /// The comparisons that a rule's condition consists of, as text.
+    pub fn parts(&self, rule: RuleIx) -> &[Arc<str>] {
+        self.get(rule).map_or(&[], |rule| rule.program.texts())
     }
 
     /// Every rule also looks at asynchronous events: their names are not known beforehand. Of other events the name is, so that what a

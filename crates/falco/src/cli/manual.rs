@@ -10,8 +10,9 @@ const WIDTH: usize = 80;
 
 /// `--help`.
 pub(crate) fn help() -> String {
-    let mut out =
-        String::from("Falco - Cloud Native Runtime Security\nUsage:\n  falco [OPTION...]\n\n");
+    let mut out = String::from(
+        "Falco - Cloud Native Runtime Security\nUsage:\n  falco [OPTION...]\n  falco test [OPTION...] FILE...    run tests of rules\n\n",
+    );
     for entry in OPTIONS {
         let usage = format!("  {}", entry.usage());
         let mut at = usage.chars().count();
@@ -54,8 +55,9 @@ pub(crate) fn generate(what: &str) -> Option<String> {
 fn man() -> String {
     let escape = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
     let mut out = String::from(
-        ".TH FALCO 8\n.SH NAME\nfalco \\- Cloud Native Runtime Security\n.SH SYNOPSIS\n.B falco\n[\\fIOPTION\\fR...]\n.SH DESCRIPTION\n\
-         Watches what happens on a machine, or replays a capture of it, and alerts when a rule matches.\n.SH OPTIONS\n",
+        ".TH FALCO 8\n.SH NAME\nfalco \\- Cloud Native Runtime Security\n.SH SYNOPSIS\n.B falco\n[\\fIOPTION\\fR...]\n.br\n.B falco test\n[\\fIOPTION\\fR...] \\fIFILE\\fR...\n.SH DESCRIPTION\n\
+         Watches what happens on a machine, or replays a capture of it, and alerts when a rule matches. With\n.B test\n\
+         as the first word, runs tests of rules.\n.SH OPTIONS\n",
     );
     for entry in OPTIONS {
         let _ = writeln!(
