@@ -132,7 +132,7 @@ fn cases(dir: &Path, actions: &str) -> Vec<Case> {
             "shred",
             &["shred", &junk],
             "Remove Bulk Data from Disk",
-            "Logs or history erased",
+            "Data wiped",
         )
         .field("proc.name", "shred"),
     ]

@@ -17,6 +17,8 @@ pub(crate) struct Event {
     code: EventCode,
     /// The thread it happens in; that of the last process if it does not say.
     pub(crate) tid: Option<i64>,
+    /// Whether a child is made for it first, in which it happens.
+    pub(crate) starts: bool,
     /// The parameters that are given, by place.
     given: Vec<Option<Vec<u8>>>,
 }
@@ -52,6 +54,10 @@ pub(crate) fn events(reader: &mut Reader<'_>, node: &Node) -> Vec<Event> {
         }
         for (key, value) in entries {
             let name = key.scalar().unwrap_or_default();
+            if name == "start" {
+                all.push(start(reader, value));
+                continue;
+            }
             match code_of(name) {
                 Some(code) => all.push(event(reader, code, value)),
                 None => reader.wrong(
@@ -65,13 +71,37 @@ pub(crate) fn events(reader: &mut Reader<'_>, node: &Node) -> Vec<Event> {
     all
 }
 
+/// `start: /usr/bin/id -u`, or the parameters of execve: a child is made, and executes a program.
+fn start(reader: &mut Reader<'_>, node: &Node) -> Event {
+    let code = codes::SYSCALL_EXECVE_19_X;
+    let mut event = if node.is_map() {
+        event(reader, code, node)
+    } else {
+        Event::new(code)
+    };
+    if !node.is_map()
+        && let Some(words) = reader.take(node, words(node))
+    {
+        event.command(&words);
+    }
+    event.starts = true;
+    event
+}
+
+/// The end of the clone of a process, in its child.
+pub(crate) fn child(number: u64, tid: i64, parent: &Thread) -> Vec<u8> {
+    let mut event = Event::new(codes::SYSCALL_CLONE_20_X);
+    let int = |value: i64| value.to_le_bytes().to_vec();
+    event.set("ptid", int(parent.pid));
+    for name in ["tid", "pid", "vtid", "vpid"] {
+        event.set(name, int(tid));
+    }
+    event.bytes(number, tid, Some(parent))
+}
+
 fn event(reader: &mut Reader<'_>, code: EventCode, node: &Node) -> Event {
     let info = code.info();
-    let mut event = Event {
-        code,
-        tid: None,
-        given: vec![None; info.params.len()],
-    };
+    let mut event = Event::new(code);
     if !node.is_map() && !node.is_null() {
         reader.wrong(
             node,
@@ -122,6 +152,15 @@ fn names(info: &EventInfo) -> String {
 }
 
 impl Event {
+    fn new(code: EventCode) -> Event {
+        Event {
+            code,
+            tid: None,
+            starts: false,
+            given: vec![None; code.info().params.len()],
+        }
+    }
+
     fn set(&mut self, name: &str, bytes: Vec<u8>) {
         let params = self.code.info().params;
         if let Some(place) = params.iter().position(|param| param.name == name)

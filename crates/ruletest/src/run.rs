@@ -14,6 +14,7 @@ use falco_sources::{Next, Source};
 use falco_state::{State, Subject};
 
 use crate::coverage::Coverage;
+use crate::event::child;
 use crate::mock::{Mocked, container_of};
 use crate::suite::{Expected, Happens, Suite, Test};
 use crate::world::{self, Process};
@@ -131,15 +132,32 @@ impl Run<'_> {
     fn events(&mut self, events: &[crate::event::Event]) {
         let processes = &self.test.processes;
         let mut state = world::state(processes, &self.test.users);
-        let last = processes.last().map_or(0, |process| process.thread.tid);
-        for (event, number) in events.iter().zip(1..) {
-            let tid = event.tid.unwrap_or(last);
+        let mut last = processes.last().map_or(0, |process| process.thread.tid);
+        let mut next = (processes.iter())
+            .map(|process| process.thread.tid.saturating_add(1))
+            .max()
+            .unwrap_or(1);
+        let mut number = 0;
+        for event in events {
+            let mut tid = event.tid.unwrap_or(last);
+            if event.starts
+                && let Some(parent) = state.threads.by_tid(tid)
+            {
+                number += 1;
+                let bytes = child(number, next, parent);
+                self.wire(&bytes, number, &mut state);
+                (tid, last, next) = (next, next, next.saturating_add(1));
+            }
+            number += 1;
             let bytes = event.bytes(number, tid, state.threads.by_tid(tid));
-            // What is built by the schema is an event of the schema.
-            let Ok(event) = Event::parse(&bytes) else {
-                continue;
-            };
-            self.take(event, number, 0, &mut state);
+            self.wire(&bytes, number, &mut state);
+        }
+    }
+
+    fn wire(&mut self, bytes: &[u8], number: u64, state: &mut State) {
+        // What is built by the schema is an event of the schema.
+        if let Ok(event) = Event::parse(bytes) {
+            self.take(event, number, 0, state);
         }
     }
 

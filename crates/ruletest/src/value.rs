@@ -19,6 +19,7 @@ pub(crate) fn bytes_of(param: &ParamInfo, node: &Node) -> Result<Vec<u8>, Wrong>
         T::Charbuf | T::Fspath | T::Fsrelpath => Ok(closed(text(node)?)),
         T::Bytebuf | T::Charbufarray | T::CharbufPairArray => match &node.value {
             Value::Seq(items) => texts(items),
+            Value::Map(_) => hex(node),
             _ => Ok(text(node)?.as_bytes().to_vec()),
         },
         T::Sockaddr => address(text(node)?),
@@ -49,6 +50,22 @@ pub(crate) fn bytes_of(param: &ParamInfo, node: &Node) -> Result<Vec<u8>, Wrong>
             fit(number, bytes, signed)
         }
     }
+}
+
+/// `{hex: cafebabe}`.
+fn hex(node: &Node) -> Result<Vec<u8>, Wrong> {
+    let digits = (node.get("hex").and_then(Node::scalar).unwrap_or_default()).as_bytes();
+    let pairs = digits.chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair)
+            .ok()
+            .filter(|pair| pair.len() == 2)?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    let bytes: Option<Vec<u8>> = pairs.collect();
+    bytes.filter(|bytes| !bytes.is_empty()).ok_or_else(|| {
+        Wrong::new("these are no bytes")
+            .help("write a text, `[several, texts]` or `{hex: cafebabe}`")
+    })
 }
 
 /// A parameter of whose types the first that takes the value is chosen.

@@ -81,6 +81,15 @@ tests:
       - execve: {command: /usr/bin/id -u}
       - execve: {command: [/usr/bin/ls, a b], res: ENOENT}
     alerts: [{rule: Started, output: id -u from bash by alice}]
+  - test: A child is started, and starts another
+    container: web
+    processes: [{command: /usr/sbin/nginx, uid: 33}]
+    events:
+      - start: /usr/bin/dash -c id
+      - start: {command: /usr/bin/id, env: [A=b]}
+    alerts:
+      - {rule: Started, output: dash -c id from nginx, fields: {container.name: web, user.uid: 33}}
+      - {rule: Started, output: id from dash, fields: {'proc.aname[2]': nginx, container.name: web, 'proc.env[A]': b}}
   - test: A child of a container is in the container
     container: web
     processes: [/usr/sbin/nginx, /bin/sh]
@@ -108,7 +117,7 @@ tests:
         .collect();
     let expected = [
         ("Hashes read", 1, 1),
-        ("Started", 1, 0),
+        ("Started", 2, 0),
         ("Connected", 1, 0),
         ("Seldom", 1, 0),
     ];
@@ -215,6 +224,10 @@ fn problems_have_their_place_and_a_remedy() {
         (
             "containers: {a: {nope: 1}}\ntests: [{test: x, processes: [/a], events: [], alerts: []}]",
             "there is no field `container.nope`",
+        ),
+        (
+            "tests: [{test: x, processes: [/a], events: [{read: {data: {hex: xyz}}}], alerts: []}]",
+            "these are no bytes",
         ),
         ("tests: [a: b: c]", "tests.yaml:1:"),
     ] {
