@@ -20,8 +20,8 @@ mod run;
 mod set;
 mod support;
 mod syscalls;
-mod web;
 mod test;
+mod web;
 
 use std::{
     io::{self, IsTerminal as _},
