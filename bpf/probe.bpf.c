@@ -26,11 +26,20 @@
 SEC("tp_btf/sys_exit")
 int dispatch(u64 *ctx)
 {
-	struct pt_regs *regs = (void *)ctx[0];
-	u32 number = number_of(regs);
+	if (!ignored(ctx[1]))
+		bpf_tail_call(ctx, &handlers, call_code((void *)ctx[0], bpf_get_current_task_btf()));
+	return 0;
+}
 
-	if (!ignored(ctx[1]) && !is_32(bpf_get_current_task_btf()))
-		bpf_tail_call(ctx, &handlers, call_native(number));
+/* Beside programs on calls one by one, which the calls of other interfaces pass by: those alone. */
+SEC("tp_btf/sys_exit")
+int dispatch_foreign(u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (void *)ctx[0];
+
+	if (is_foreign(regs, task) && !ignored(ctx[1]))
+		bpf_tail_call(ctx, &handlers, call_code(regs, task));
 	return 0;
 }
 

@@ -124,6 +124,7 @@ struct mm_struct {
 	struct file *exe_file;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	unsigned long total_vm;
+	unsigned long task_size;
 };
 struct rlimit {
 	unsigned long rlim_cur;

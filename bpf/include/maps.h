@@ -14,9 +14,11 @@ struct config {
 };
 const volatile struct config config SEC(".rodata.config");
 
-/* Which call of the schema a number is: of this machine's interface. */
+/* Which call of the schema a number is: in the machine's own interface, in the 32-bit one. And the machine's number of each call. */
 #define NUMBERS_MAX 1024
-const volatile u16 calls_native[NUMBERS_MAX] SEC(".rodata.calls");
+const volatile struct {
+	u16 native[NUMBERS_MAX], narrow[NUMBERS_MAX], number[NUMBERS_MAX];
+} calls SEC(".rodata.calls");
 
 /* A number cut to a mask (a power of two, less one) where the compiler cannot take it apart: the verifier has to see it. */
 static __always_inline u64 masked(u64 number, u64 mask)
@@ -28,7 +30,12 @@ static __always_inline u64 masked(u64 number, u64 mask)
 /* 0 is the call that nobody knows. */
 static __always_inline u32 call_native(u32 number)
 {
-	return number < NUMBERS_MAX ? calls_native[masked(number, NUMBERS_MAX - 1)] : 0;
+	return number < NUMBERS_MAX ? calls.native[masked(number, NUMBERS_MAX - 1)] : 0;
+}
+
+static __always_inline u32 call_narrow(u32 number)
+{
+	return number < NUMBERS_MAX ? calls.narrow[masked(number, NUMBERS_MAX - 1)] : 0;
 }
 /* Whether the consumer sleeps until it is woken; it maps the word and writes it. */
 volatile u32 asleep SEC(".data.asleep");
@@ -101,6 +108,14 @@ struct {
 	__type(value, struct counters);
 	__uint(max_entries, 1);
 } counters SEC(".maps");
+
+/* Whether a program of the 32-bit interface was started. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, 1);
+} narrow_seen SEC(".maps");
 
 /* For the dispatcher: the program of each call, by its code in the schema. */
 struct {

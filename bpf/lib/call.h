@@ -10,9 +10,9 @@
 /* How a call was made: what its numbers, registers and the structures that it points to look like. */
 enum abi {
 	ABI_NATIVE,
-	ABI_32,         /* 32-bit registers of their own, structures with 32-bit pointers */
-	ABI_SOCKETCALL, /* the same, with the arguments in memory */
-	ABI_X32,        /* native registers, structures with 32-bit pointers */
+	ABI_32,        /* 32-bit registers of their own, structures with 32-bit pointers */
+	ABI_IN_MEMORY, /* the same, with the arguments in memory */
+	ABI_X32,       /* native registers, structures with 32-bit pointers */
 };
 
 struct call {
@@ -34,6 +34,7 @@ struct sys_exit_ctx {
 #define X32_BIT 0x40000000
 #define X32_FIRST 512 /* from here on the calls of the x32 interface, whose structures have 32-bit pointers */
 #define SOCKETCALL_32 102
+#define OLD_MMAP_32 90
 #define EXECVE_64 59
 #define EXECVEAT_64 322
 
@@ -62,8 +63,9 @@ static __always_inline void narrow_args(struct call *call, struct pt_regs *regs)
 	u32 memory[6] = {};
 	int i;
 
-	if (call->abi == ABI_SOCKETCALL) {
-		bpf_probe_read_user(memory, sizeof(memory), (void *)(u64)(u32)regs->cx);
+	if (call->abi == ABI_IN_MEMORY) {
+		bpf_probe_read_user(memory, sizeof(memory),
+				    (void *)(u64)(u32)(number_of(regs) == SOCKETCALL_32 ? regs->cx : regs->bx));
 #pragma unroll
 		for (i = 0; i < 6; i++)
 			call->args[i] = memory[i];
@@ -86,11 +88,10 @@ static __always_inline enum abi abi_of(struct pt_regs *regs, struct task_struct 
 	/* A 64-bit program that has become a 32-bit one: the call is still the 64-bit one. */
 	if (number == EXECVE_64 || number == EXECVEAT_64)
 		return ABI_NATIVE;
-	return number == SOCKETCALL_32 ? ABI_SOCKETCALL : ABI_32;
+	return number == SOCKETCALL_32 || number == OLD_MMAP_32 ? ABI_IN_MEMORY : ABI_32;
 }
 #elif defined(__TARGET_ARCH_arm64)
 #define TIF_32BIT (1 << 22)
-#define SOCKETCALL_32 (-1) /* programs of the 32-bit interface that we know of call by name */
 
 static __always_inline u32 number_of(struct pt_regs *regs)
 {
@@ -128,6 +129,47 @@ static __always_inline enum abi abi_of(struct pt_regs *regs, struct task_struct 
 }
 #endif
 
+/* The calls that socketcall stands for, by its first argument. */
+static const u16 socketcalls[32] = {
+	[1] = SC_SOCKET, [2] = SC_BIND, [3] = SC_CONNECT, [4] = SC_LISTEN, [5] = SC_ACCEPT, [6] = SC_GETSOCKNAME,
+	[7] = SC_GETPEERNAME, [8] = SC_SOCKETPAIR, [9] = SC_SEND, [10] = SC_RECV, [11] = SC_SENDTO, [12] = SC_RECVFROM,
+	[13] = SC_SHUTDOWN, [14] = SC_SETSOCKOPT, [15] = SC_GETSOCKOPT, [16] = SC_SENDMSG, [17] = SC_RECVMSG,
+	[18] = SC_ACCEPT4, [19] = SC_RECVMMSG, [20] = SC_SENDMMSG,
+};
+
+/* Whether a call came by another interface than the machine's own. */
+static __always_inline bool is_foreign(struct pt_regs *regs, struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	if (number_of(regs) & X32_BIT)
+		return true;
+#endif
+	return is_32(task);
+}
+
+/* Which call of the schema the caller made; 0 when it is none. */
+static __always_inline u32 call_code(struct pt_regs *regs, struct task_struct *task)
+{
+	u32 number = number_of(regs);
+
+	switch (abi_of(regs, task)) {
+#if defined(__TARGET_ARCH_x86)
+	case ABI_IN_MEMORY:
+		if (number == SOCKETCALL_32)
+			return socketcalls[masked(regs->bx, 31)];
+		return call_narrow(number);
+	case ABI_NATIVE:
+	case ABI_X32:
+		return call_native(number & ~X32_BIT);
+#else
+	case ABI_NATIVE:
+		return call_native(number);
+#endif
+	default:
+		return call_narrow(number);
+	}
+}
+
 static __always_inline u64 arg(const struct call *call, int index)
 {
 	return call->args[index];
@@ -164,7 +206,7 @@ static __always_inline bool ignored(long ret)
 		struct pt_regs *regs = (void *)ctx[0];                          \
 		struct call call = {.ret = ctx[1]};                             \
 		call.abi = abi_of(regs, bpf_get_current_task_btf());            \
-		if (call.abi == ABI_32 || call.abi == ABI_SOCKETCALL)           \
+		if (call.abi == ABI_32 || call.abi == ABI_IN_MEMORY)            \
 			narrow_args(&call, regs);                               \
 		else                                                            \
 			native_args(&call, regs);                               \

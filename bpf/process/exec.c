@@ -67,33 +67,57 @@ int executed(u64 *ctx)
 	return 0;
 }
 
+/* Whether a new program's addresses are of 32 bits. */
+SEC("tp_btf/sched_process_exec")
+int executed_narrow(u64 *ctx)
+{
+	u32 zero = 0, *seen = bpf_map_lookup_elem(&narrow_seen, &zero);
+
+	if (seen && BPF_CORE_READ(current_task(), mm, task_size) <= 1UL << 32)
+		*seen = 1;
+	return 0;
+}
+
 #define STRINGS_MAX 16
 
-/* One of them; false at the end. */
-SHARED bool push_string_of(u32 key, u64 array_at, u32 index)
+/* An element of an array of pointers that the caller passed; NULL when there is none. */
+static __always_inline const char *read_pointer(u64 array, u32 index, bool narrow)
 {
-	const char *const *array = (void *)array_at;
-	struct scratch *s = scratch_at(key);
-	const char *text;
+	const char *text = NULL;
+	u32 small = 0;
 
-	if (!s || bpf_probe_read_user(&text, sizeof(text), &array[index]) || !text)
+	if (!narrow) {
+		bpf_probe_read_user(&text, sizeof(text), (void *)array + index * sizeof(text));
+		return text;
+	}
+	bpf_probe_read_user(&small, sizeof(small), (void *)array + index * sizeof(small));
+	return (const char *)(u64)small;
+}
+
+/* The string of such an element; false at the end. */
+SHARED bool push_string_of(u32 key, u64 array, u32 index, u32 narrow)
+{
+	struct scratch *s = scratch_at(key);
+	const char *text = read_pointer(array, index, narrow);
+
+	if (!s || !text)
 		return false;
 	push_str_user(s, text, PATH_MAX_BYTES);
 	return true;
 }
 
-/* The strings of an array that the caller passed, from the index on, as far as there is room. */
-SHARED u32 push_strings_at(u32 key, u64 array_at, u32 index, u32 room)
+/* The strings of such an array, from the index on, as far as there is room. */
+SHARED u32 push_strings_at(u32 key, u64 array, u32 index, u32 room, u32 narrow)
 {
 	struct scratch *s = scratch_at(key);
 	u64 start;
 	int i;
 
-	if (!s || !array_at || !room)
+	if (!s || !array || !room)
 		return 0;
 	start = s->end;
 	for (i = 0; i < STRINGS_MAX; i++) {
-		if (!push_string_of(key, array_at, index + i))
+		if (!push_string_of(key, array, index + i, narrow))
 			break;
 		if (s->end - start >= room) {
 			s->end = start + room;
@@ -104,31 +128,30 @@ SHARED u32 push_strings_at(u32 key, u64 array_at, u32 index, u32 room)
 	return s->end - start;
 }
 
-static __always_inline u16 push_strings(struct scratch *s, const void *array, u32 index, u32 room)
+static __always_inline u16 push_strings(struct scratch *s, const void *array, u32 index, u32 room, bool narrow)
 {
-	return push_strings_at(s->key, (u64)array, index, room);
+	return push_strings_at(s->key, (u64)array, index, room, narrow);
 }
 
 static __always_inline void failed(const struct call *call, struct scratch *s, const void *argv, const void *envp)
 {
 	struct task_struct *task = current_task();
-	const char *first = NULL;
+	bool narrow = is_narrow(call);
 	u32 exe;
 
 	if (!s)
 		return;
 	put_s64(s, call->ret);
 	if (argv) {
-		bpf_probe_read_user(&first, sizeof(first), argv);
-		exe = push_str_user(s, first, PATH_MAX_BYTES);
+		exe = push_str_user(s, read_pointer((u64)argv, 0, narrow), PATH_MAX_BYTES);
 	} else {
 		push_u8(s, 0);
 		exe = 1;
 	}
 	put_length(s, exe);
-	put_length(s, push_strings(s, argv, 1, exe < ARGS_MAX ? ARGS_MAX - exe : 0));
+	put_length(s, push_strings(s, argv, 1, exe < ARGS_MAX ? ARGS_MAX - exe : 0, narrow));
 	put_before_env(s, task);
-	put_length(s, push_strings(s, envp, 0, ARGS_MAX));
+	put_length(s, push_strings(s, envp, 0, ARGS_MAX, narrow));
 	put_after_env(s, task);
 }
 

@@ -307,3 +307,5 @@ RESULT_AND(io_uring_enter, SYSCALL_IO_URING_ENTER_X, DROP_OTHER, put_fd(s, call,
 	   put_u32(s, arg(call, 2)); put_u32(s, arg(call, 3) & 15); put_u32(s, arg(call, 4)))
 RESULT_AND(io_uring_register, SYSCALL_IO_URING_REGISTER_X, DROP_OTHER, put_fd(s, call, 0); put_u16(s, arg(call, 1));
 	   put_u64(s, arg(call, 2)); put_u32(s, arg(call, 3)))
+
+ALSO_32(fcntl64, fcntl)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Calls whose parameters are not read: that they were made, by their code and the number that the machine knows them by. */
+/* Calls whose parameters are not read: that they were made, by their code and the number that the machine's own programs know them
+ * by; a call that only another interface has goes by its number there. */
 #include "../lib/forms.h"
 
 static __always_inline void generic(u16 code, u16 number)
@@ -25,8 +26,8 @@ SEC("tp_btf/sys_exit")
 int any_generic(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
-	u32 number = number_of(regs);
+	u32 code = call_code(regs, bpf_get_current_task_btf()), number = calls.number[masked(code, NUMBERS_MAX - 1)];
 
-	generic(call_native(number), number);
+	generic(code, number ? number : number_of(regs));
 	return 0;
 }

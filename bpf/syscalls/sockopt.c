@@ -31,9 +31,24 @@ struct user_timeval {
 	s64 seconds, microseconds;
 };
 
-static __always_inline void put_option(struct scratch *s, u8 option, const void *from, u16 length)
+/* A timeout in nanoseconds. */
+static __always_inline u64 read_timeval(const void *from, bool narrow)
 {
 	struct user_timeval time = {};
+	s32 small[2] = {};
+
+	if (narrow) {
+		bpf_probe_read_user(small, sizeof(small), from);
+		time.seconds = small[0];
+		time.microseconds = small[1];
+	} else {
+		bpf_probe_read_user(&time, sizeof(time), from);
+	}
+	return time.seconds * 1000000000ULL + time.microseconds * 1000;
+}
+
+static __always_inline void put_option(struct scratch *s, u8 option, const void *from, u16 length, bool narrow)
+{
 	s32 small = 0;
 	u64 large = 0;
 
@@ -46,9 +61,8 @@ static __always_inline void put_option(struct scratch *s, u8 option, const void 
 		break;
 	case F_SOCKOPT_OPTIONS__SO_RCVTIMEO:
 	case F_SOCKOPT_OPTIONS__SO_SNDTIMEO:
-		bpf_probe_read_user(&time, sizeof(time), from);
 		push_u8(s, DYN_SOCKOPT__RELTIME);
-		push_u64(s, time.seconds * 1000000000ULL + time.microseconds * 1000);
+		push_u64(s, read_timeval(from, narrow));
 		put_length(s, 9);
 		break;
 	case F_SOCKOPT_OPTIONS__SO_COOKIE:
@@ -82,7 +96,7 @@ static __always_inline void put_sockopt(struct scratch *s, const struct call *ca
 	put_fd(s, call, 0);
 	put_u8(s, option_level(level));
 	put_u8(s, option);
-	put_option(s, option, arg_ptr(call, 3), room);
+	put_option(s, option, arg_ptr(call, 3), room, is_narrow(call));
 	put_u32(s, length);
 }
 

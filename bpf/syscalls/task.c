@@ -159,7 +159,7 @@ SYSCALL(ptrace)
 		case F_PTRACE_REQUESTS__PTRACE_PEEKDATA:
 		case F_PTRACE_REQUESTS__PTRACE_PEEKUSR:
 			/* What was read lies where the pointer points. */
-			bpf_probe_read_user(&read, sizeof(read), (void *)data);
+			bpf_probe_read_user(&read, is_narrow(call) ? sizeof(u32) : sizeof(read), (void *)data);
 			put_dynamic_u64(s, DYN_PTRACE__UINT64, read);
 			break;
 		case F_PTRACE_REQUESTS__PTRACE_CONT:
@@ -291,3 +291,16 @@ RESULT_AND(setrlimit, SYSCALL_SETRLIMIT_X, DROP_OTHER, put_limits(s, arg_ptr(cal
 	   put_u8(s, limit_resource(arg(call, 0))))
 RESULT_AND(prlimit64, SYSCALL_PRLIMIT_X, DROP_OTHER, put_limits(s, arg_ptr(call, 2), true, false);
 	   put_limits(s, arg_ptr(call, 3), call->ret == 0, false); put_fd(s, call, 0); put_u8(s, limit_resource(arg(call, 1))))
+
+/* The 32-bit interface has calls with wider ids beside those of old. */
+ALSO_32(setuid32, setuid)
+ALSO_32(setgid32, setgid)
+ALSO_32(setresuid32, setresuid)
+ALSO_32(setresgid32, setresgid)
+ALSO_32(getuid32, getuid)
+ALSO_32(geteuid32, geteuid)
+ALSO_32(getgid32, getgid)
+ALSO_32(getegid32, getegid)
+ALSO_32(getresuid32, getresuid)
+ALSO_32(getresgid32, getresgid)
+ALSO_32(ugetrlimit, getrlimit)

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use falco_event::SyscallCode;
-use falco_sources::{Source, SourceError, probe};
+use falco_sources::{
+    Source, SourceError,
+    probe::{self, Watch},
+};
 use falco_state::State;
 
 use crate::{
@@ -22,12 +25,14 @@ pub(crate) fn open(config: &Config, calls: &[SyscallCode]) -> Result<(Source, St
         preset,
         cpus_per_ring,
         drop_failed,
+        foreign,
     } = config.engine
     {
         probe_config = probe::Config {
             ring_bytes: ring_bytes(preset).unwrap_or(8 << 20),
             cpus_per_ring,
             drop_failed,
+            foreign,
             ..probe_config
         };
     }
@@ -39,6 +44,16 @@ pub(crate) fn open(config: &Config, calls: &[SyscallCode]) -> Result<(Source, St
             "Watching {count} system calls by {}.",
             live.probe().how()
         ));
+        log::info(match live.probe().foreign() {
+            Watch::On => "Calls of 32-bit programs, and by `int 0x80`: watched.",
+            Watch::Waiting => {
+                "Calls of 32-bit programs, and by `int 0x80`: watched from the first 32-bit program on (foreign_calls: always watches \
+                 from the start)."
+            }
+            Watch::Off => {
+                "Calls of 32-bit programs, and by `int 0x80`: not watched (foreign_calls)."
+            }
+        });
         log::info(&match live.not_dumped() {
             None => "Processes that run already: told by the kernel's iterators.".to_owned(),
             Some(cause) => format!("Processes that run already: read from /proc ({cause})."),

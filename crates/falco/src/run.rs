@@ -105,6 +105,7 @@ fn check_rings(config: &Config) -> anyhow::Result<()> {
         preset,
         cpus_per_ring,
         drop_failed,
+        ..
     } = config.engine
     else {
         return Ok(());

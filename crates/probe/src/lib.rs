@@ -20,6 +20,7 @@
 mod bell;
 mod dump;
 mod error;
+mod foreign;
 mod load;
 mod merge;
 mod numbers;
@@ -37,6 +38,8 @@ use falco_event::SyscallCode;
 
 pub use dump::dump;
 pub use error::Error;
+pub use foreign::Foreign;
+pub use load::Watch;
 pub use stats::{DropCause, Program, Stats};
 
 use bell::Bell;
@@ -56,6 +59,9 @@ pub struct Config {
     pub snaplen: u32,
     /// Whether calls that failed are left out.
     pub drop_failed: bool,
+    /// Whether calls by the kernel's other interfaces (32-bit programs, `int 0x80`) are watched, too. A program on all calls
+    /// watches them in any case.
+    pub foreign: Foreign,
     /// How to watch; `None`: the cheapest way that works here.
     pub how: Option<How>,
 }
@@ -68,6 +74,7 @@ impl Default for Config {
             cpus_per_ring: 2,
             snaplen: 80,
             drop_failed: false,
+            foreign: Foreign::default(),
             how: None,
         }
     }
@@ -97,6 +104,7 @@ pub struct Probe {
     rings: Merge,
     bell: Bell,
     loaded: Loaded,
+    unattended: u32,
 }
 
 /// What [`Probe::next`] found.
@@ -108,6 +116,9 @@ pub enum Next<'a> {
     Timeout,
 }
 
+/// After so many events it is looked whether there is more to watch; when idle, each time.
+const ATTEND: u32 = 1024;
+
 impl Probe {
     /// Loads and attaches the programs of the calls asked for.
     pub fn open(config: &Config) -> Result<Probe, Error> {
@@ -118,15 +129,22 @@ impl Probe {
             rings,
             bell,
             loaded,
+            unattended: 0,
         })
     }
 
     /// The oldest event; waits for one at most for `timeout`. The bytes are given back to the ring at the next call.
     pub fn next(&mut self, timeout: Duration) -> Next<'_> {
         let mut deadline = None;
+        self.unattended += 1;
         loop {
             // The borrow checker would have the bytes lent out in the other branch, too.
-            if self.rings.find() {
+            let found = self.rings.find();
+            if !found || self.unattended > ATTEND {
+                self.unattended = 0;
+                self.loaded.attend();
+            }
+            if found {
                 break;
             }
             let now = Instant::now();
@@ -159,6 +177,11 @@ impl Probe {
     /// How the calls are watched.
     pub fn how(&self) -> How {
         self.loaded.how()
+    }
+
+    /// What is done about calls by the kernel's other interfaces.
+    pub fn foreign(&self) -> Watch {
+        self.loaded.foreign()
     }
 
     /// The calls that were asked for and that the probe cannot report.

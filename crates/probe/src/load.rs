@@ -12,7 +12,7 @@ use libbpf_rs::{
 };
 
 use crate::{
-    Config, How, Program, Stats, bell::Bell, error, error::Error, numbers, perf,
+    Config, Foreign, How, Program, Stats, bell::Bell, error, error::Error, foreign, numbers, perf,
     stats::COUNTER_BYTES, tracefs::Tracefs,
 };
 
@@ -22,14 +22,29 @@ static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
 #[derive(Debug)]
 pub(crate) struct Loaded {
     // Links first: they are dropped before the programs they hold.
-    _links: Vec<Link>,
+    links: Vec<Link>,
     object: Object,
     rings: Vec<MapHandle>,
     ring_bytes: u32,
     boot_time_ns: u64,
     how: How,
+    foreign: Watch,
     unsupported: Vec<SyscallCode>,
 }
+
+/// What is done about calls by the kernel's other interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// They are reported.
+    On,
+    /// They will be from the first 32-bit program on.
+    Waiting,
+    /// They are not.
+    Off,
+}
+
+/// The program for those calls beside programs on calls one by one.
+const DISPATCH_FOREIGN: &str = "dispatch_foreign";
 
 /// What one call needs: the name of its program, which calls without one of their own share, and the number of its tracepoint, if it
 /// is attached there.
@@ -80,6 +95,12 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     }
     let boot_time_ns = boot_time_ns();
     set_maps(&mut open, config, cpus, boot_time_ns).map_err(refused)?;
+    let foreign = match (how, config.foreign) {
+        (How::AllCalls, _) | (_, Foreign::Always) => Watch::On,
+        (_, Foreign::Never) => Watch::Off,
+        (_, Foreign::Auto) if foreign::runs_already() => Watch::On,
+        (_, Foreign::Auto) => Watch::Waiting,
+    };
     for mut program in open.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
@@ -88,7 +109,9 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         program.set_autoload(match (how, name.as_str()) {
             (_, "exited") => true,
             (_, "executed") => wanted(Some("execve")) || wanted(Some("execveat")),
-            (How::PerCall, _) => wanted(one),
+            (How::PerCall, DISPATCH_FOREIGN) => foreign != Watch::Off,
+            (How::PerCall, "executed_narrow") => foreign == Watch::Waiting,
+            (How::PerCall, _) => wanted(one) || (foreign != Watch::Off && wanted(any)),
             (How::AllCalls, "dispatch") => true,
             (How::AllCalls, _) => wanted(any),
         });
@@ -98,7 +121,11 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     let mut links = Vec::new();
     for program in object.progs_mut().filter(|program| program.autoload()) {
         let name = program.name().to_string_lossy().into_owned();
-        if matches!(name.as_str(), "exited" | "executed" | "dispatch") {
+        if matches!(
+            name.as_str(),
+            "exited" | "executed" | "executed_narrow" | "dispatch"
+        ) || (name == DISPATCH_FOREIGN && foreign == Watch::On)
+        {
             links.push(program.attach().map_err(refused)?);
         } else if let Some(call) = name.strip_prefix("one_") {
             let handlers = handlers.iter().filter(|handler| handler.program == call);
@@ -116,16 +143,17 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
             }
         }
     }
-    if how == How::AllCalls {
+    if foreign != Watch::Off {
         fill_dispatcher(&mut object, &handlers).map_err(refused)?;
     }
     Ok(Loaded {
-        _links: links,
+        links,
         object,
         rings,
         ring_bytes: config.ring_bytes,
         boot_time_ns,
         how,
+        foreign,
         unsupported,
     })
 }
@@ -141,33 +169,39 @@ fn choose(
         .progs()
         .map(|program| program.name().to_string_lossy().into_owned())
         .collect();
+    let (native, narrow) = (numbers::native(), numbers::of_narrow());
     let (mut handlers, mut unsupported) = (Vec::new(), Vec::new());
     for code in &config.calls {
         let info = code.info();
-        if info.x86_64.is_none() {
+        let (is_native, is_foreign) = (native.contains(&code.get()), narrow.contains(code));
+        if !is_native && !is_foreign {
             continue;
         }
         let name = numbers::kernel_name(info.name);
-        let has_program = |name: &str| {
-            programs
-                .iter()
-                .any(|program| program.strip_prefix("one_") == Some(name))
-        };
-        let program = if has_program(name) {
+        let has_program = programs
+            .iter()
+            .any(|program| program.strip_prefix("any_") == Some(name));
+        let program = if has_program {
             Some(name)
         } else {
             (info.exit == Some(GENERIC_X)).then_some(GENERIC)
         };
         let tracepoint = tracefs.and_then(|tracefs| tracefs.sys_exit_id(name));
+        // Calls that only another interface has have no tracepoint.
+        let reached = if tracefs.is_some() && is_native {
+            tracepoint.is_some()
+        } else {
+            is_native || config.foreign != Foreign::Never
+        };
         if let Some(program) = program
-            && tracefs.is_some() == tracepoint.is_some()
+            && reached
         {
             handlers.push(Handler {
                 call: *code,
                 program,
                 tracepoint,
             });
-        } else {
+        } else if is_native {
             unsupported.push(*code);
         }
     }
@@ -199,7 +233,12 @@ pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, boot_time_ns: u6
     knobs.extend(config.snaplen.to_ne_bytes());
     knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
     set_constants(open, "rodata.config", &knobs);
-    set_constants(open, "rodata.calls", &bytes_of(&numbers::native()));
+    let tables = [numbers::native(), numbers::narrow(), numbers::by_call()];
+    set_constants(
+        open,
+        "rodata.calls",
+        &tables.each_ref().map(bytes_of).concat(),
+    );
 }
 
 fn bytes_of(table: &numbers::Table) -> Vec<u8> {
@@ -319,6 +358,34 @@ impl Loaded {
 
     pub(crate) fn how(&self) -> How {
         self.how
+    }
+
+    pub(crate) fn foreign(&self) -> Watch {
+        self.foreign
+    }
+
+    /// Attaches to the calls of the other interfaces, if they were waited for and a program has come that makes them.
+    pub(crate) fn attend(&mut self) {
+        if self.foreign != Watch::Waiting {
+            return;
+        }
+        let map = self.object.maps().find(|map| map.name() == "narrow_seen");
+        let seen = map.and_then(|map| map.lookup(&[0; 4], MapFlags::ANY).ok().flatten());
+        if seen.is_none_or(|seen| seen == [0; 4]) {
+            return;
+        }
+        let program = self
+            .object
+            .progs_mut()
+            .find(|program| program.name() == DISPATCH_FOREIGN);
+        // If the kernel refuses what it took before, asking again would not help.
+        let link = program.and_then(|program| program.attach().ok());
+        self.foreign = if link.is_some() {
+            Watch::On
+        } else {
+            Watch::Off
+        };
+        self.links.extend(link);
     }
 
     pub(crate) fn unsupported(&self) -> &[SyscallCode] {

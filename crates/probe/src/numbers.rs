@@ -1,5 +1,7 @@
 //! Which call of the schema a number is, in each interface of this machine's kernel; and what the kernel calls its calls.
 
+use std::collections::BTreeSet;
+
 use falco_event::SyscallCode;
 
 /// As many numbers as the probe keeps of an interface (`NUMBERS_MAX` in bpf/include/maps.h).
@@ -20,6 +22,41 @@ pub(crate) fn native() -> Table {
             *place = code.get();
         }
     }
+    table
+}
+
+/// The numbers that programs of the 32-bit interface use.
+pub(crate) fn narrow() -> Table {
+    if cfg!(target_arch = "aarch64") {
+        return [0; NUMBERS_MAX];
+    }
+    read(include_str!("numbers/i386"))
+}
+
+/// The calls that programs of the 32-bit interface can make; some are operations of one call.
+pub(crate) fn of_narrow() -> BTreeSet<SyscallCode> {
+    let table = narrow();
+    let mut calls: BTreeSet<SyscallCode> = table
+        .into_iter()
+        .filter(|code| *code != 0)
+        .filter_map(SyscallCode::new)
+        .collect();
+    if calls.iter().any(|call| call.info().name == "socketcall") {
+        let operations = ["accept", "send", "recv"];
+        calls.extend(operations.into_iter().filter_map(SyscallCode::by_name));
+    }
+    calls
+}
+
+/// The machine's own number of each call, by its code; 0 where there is none, and for the call that has it.
+pub(crate) fn by_call() -> Table {
+    let mut table = [0; NUMBERS_MAX];
+    for (number, code) in native().into_iter().enumerate().rev() {
+        if let Some(place) = table.get_mut(usize::from(code)) {
+            *place = number as u16;
+        }
+    }
+    table[0] = 0;
     table
 }
 

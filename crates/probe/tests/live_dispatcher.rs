@@ -81,37 +81,3 @@ fn all_calls_through_one_program() {
         "nobody asked for rmdir"
     );
 }
-
-/// Calls of the 32-bit interface have other numbers: 39 is mkdir there and getpid here, 5 is open there and fstat here.
-#[cfg(target_arch = "x86_64")]
-#[test]
-fn calls_of_the_other_interface_are_not_mistaken() {
-    let Some(mut probe) = live::open(&["getcwd", "close", "mkdir"], Some(How::AllCalls)) else {
-        return;
-    };
-    let mut seen = live::in_child(&mut probe, |_: Notes| {
-        // 83 is mkdir here, symlink there; 3 is close here, read there.
-        for number in [83_u64, 3] {
-            let mut result = number;
-            // SAFETY: the arguments are numbers that no call can use; registers that the kernel may change are named.
-            unsafe {
-                std::arch::asm!(
-                    "push rbx", "xor ebx, ebx", "int 0x80", "pop rbx",
-                    inout("rax") result, in("rcx") 0, in("rdx") 0, out("r8") _, out("r9") _, out("r10") _, out("r11") _
-                );
-            }
-            std::hint::black_box(result);
-        }
-        call!(libc::SYS_close, 777);
-    });
-    said!(seen, "close res={} fd=777", -libc::EBADF);
-    assert_eq!(
-        seen.events.len(),
-        1,
-        "and then only its end: {:?}",
-        seen.events
-            .iter()
-            .map(|bytes| live::text(bytes))
-            .collect::<Vec<_>>()
-    );
-}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use falco_sources::probe::Foreign;
 
 use super::Keys;
 
@@ -17,6 +18,8 @@ pub(crate) enum Engine {
         cpus_per_ring: u16,
         /// Whether failed calls are left out.
         drop_failed: bool,
+        /// Whether calls by the kernel's other interfaces are watched.
+        foreign: Foreign,
     },
     /// A capture.
     Replay(PathBuf),
@@ -60,6 +63,19 @@ pub(super) fn engine(keys: &Keys<'_>, warnings: &mut Vec<String>) -> anyhow::Res
             .try_into()
             .unwrap_or(2),
         drop_failed: keys.truth(&format!("engine.{kind}.drop_failed_exit"), false),
+        foreign: foreign(keys)?,
+    })
+}
+
+fn foreign(keys: &Keys<'_>) -> anyhow::Result<Foreign> {
+    Ok(match keys.text("foreign_calls").unwrap_or("auto") {
+        "auto" => Foreign::Auto,
+        "always" => Foreign::Always,
+        "never" => Foreign::Never,
+        other => bail!(
+            "Error reading config file ({}): foreign_calls '{other}' is none of 'auto', 'always' and 'never'.",
+            keys.name
+        ),
     })
 }
 

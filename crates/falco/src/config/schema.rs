@@ -93,6 +93,7 @@ pub(crate) static CONFIG: Schema = Named(
 
 /// Keys that upstream never had. Its schema is not asked about them.
 pub(crate) static OURS: Schema = object! {
+    "foreign_calls": Text,
     "outputs_spool": Named("OutputsSpool", &object! {
         "max_age_s": Integer,
         "max_mb": Integer,

@@ -15,6 +15,7 @@ fn keys_are_read_with_upstreams_defaults() {
         preset: 4,
         cpus_per_ring: 2,
         drop_failed: false,
+        foreign: falco_sources::probe::Foreign::Auto,
     };
     assert_eq!(config.engine, probe);
     let config = checked(
@@ -35,6 +36,10 @@ fn keys_are_read_with_upstreams_defaults() {
 #[test]
 fn what_is_wrong_is_said_in_upstreams_words() {
     for (text, error) in [
+        (
+            "engine: {kind: modern_ebpf}\nforeign_calls: sometimes",
+            "foreign_calls 'sometimes' is none of 'auto', 'always' and 'never'",
+        ),
         (
             "priority: loud",
             "Unknown priority \"loud\"--must be one of",
