@@ -10,6 +10,7 @@ mod tests {
         ("filter", &[]),
         ("alerts", &[]),
         ("sinks", &["alerts"]),
+        ("containers", &[]),
         ("state", &["event"]),
         ("capture", &["event", "state"]),
         ("probe", &["event"]),

@@ -1,0 +1,294 @@
+//! Who asks whom, and when.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    Config, EngineKind, News, Teller,
+    engines::{Engine, Failure},
+    info::Info,
+};
+
+/// How long a container that was seen is asked for, and how often: its runtime may not know it yet.
+const ASK_FOR: Duration = Duration::from_millis(150);
+const ASK_EVERY: Duration = Duration::from_millis(30);
+/// How long to wait before a runtime that is not there is tried again, at first and at most.
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+/// The most questions that one runtime is asked at the same time.
+const AT_ONCE: usize = 8;
+/// How long what was told is not asked for again.
+const FRESH: Duration = Duration::from_secs(1);
+/// How many containers it remembers to have asked for.
+const RECENT: usize = 4096;
+
+/// The place of a socket of the host's, seen from here.
+pub(crate) fn on_host(config: &Config, socket: &Path) -> PathBuf {
+    let inside = socket.strip_prefix("/").unwrap_or(socket);
+    config.host_root.join(inside)
+}
+
+/// What all tasks share.
+#[derive(Clone)]
+struct Shared {
+    engines: Arc<[Named]>,
+    tell: Teller,
+    recent: Arc<Mutex<Recent>>,
+}
+
+/// A runtime with what to call it.
+struct Named {
+    engine: Engine,
+    name: String,
+    socket: PathBuf,
+    at_once: Semaphore,
+}
+
+/// Listens and asks until it is to stop.
+pub(crate) async fn run(
+    config: Config,
+    mut asked: mpsc::Receiver<String>,
+    tell: Teller,
+    mut stopped: oneshot::Receiver<()>,
+    calls: Arc<AtomicU64>,
+) {
+    let config = Arc::new(config);
+    let mut engines = Vec::new();
+    for of in &config.engines {
+        for socket in sockets(&config, of) {
+            engines.push(Named {
+                engine: Engine::new(of.kind, &socket, &config, Arc::clone(&calls)),
+                name: format!("{} at {}", of.kind.name(), socket.display()),
+                socket,
+                at_once: Semaphore::new(AT_ONCE),
+            });
+        }
+    }
+    let shared = Shared {
+        engines: engines.into(),
+        tell,
+        recent: Arc::default(),
+    };
+    for at in 0..shared.engines.len() {
+        tokio::spawn(listen(shared.clone(), at));
+    }
+    loop {
+        tokio::select! {
+            _ = &mut stopped => return,
+            id = asked.recv() => match id {
+                None => return,
+                Some(id) => if shared.recent().begin(&id) {
+                    tokio::spawn(find(shared.clone(), id));
+                }
+            }
+        }
+    }
+}
+
+/// Podman runs for every user: with one socket, those of the others are looked for.
+fn sockets(config: &Config, engine: &crate::Engine) -> Vec<PathBuf> {
+    let mut sockets: Vec<PathBuf> = (engine.sockets.iter())
+        .map(|socket| on_host(config, socket))
+        .collect();
+    if engine.kind == EngineKind::Podman && engine.sockets.len() == 1 {
+        let users = std::fs::read_dir(config.host_root.join("run/user"));
+        for user in users.into_iter().flatten().flatten() {
+            let socket = user.path().join("podman/podman.sock");
+            if socket.exists() {
+                sockets.push(socket);
+            }
+        }
+    }
+    sockets
+}
+
+/// Hears from one runtime, for ever.
+async fn listen(shared: Shared, at: usize) {
+    let Some(of) = shared.engines.get(at) else {
+        return;
+    };
+    let mut wait = RETRY_MIN;
+    let mut complained = false;
+    loop {
+        let began = Instant::now();
+        let outcome = if of.socket.exists() {
+            hear(&shared, of).await
+        } else {
+            // Not every machine has every runtime.
+            Ok(())
+        };
+        if began.elapsed() > RETRY_MAX {
+            (wait, complained) = (RETRY_MIN, false);
+        }
+        match outcome {
+            Err(Failure::NotSpoken) => return,
+            Err(failure) if !complained => {
+                complained = true;
+                let trouble = format!("containers: {}: {failure}; trying again", of.name);
+                shared.tell.send(News::Trouble(trouble)).await;
+            }
+            _ => {}
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(RETRY_MAX);
+    }
+}
+
+/// Lists the containers that are there, and hears of new ones until the runtime goes away.
+async fn hear(shared: &Shared, of: &Named) -> Result<(), Failure> {
+    let list = async {
+        for id in of.engine.list().await? {
+            tell_of(shared, of, &id).await?;
+        }
+        Ok(())
+    };
+    // Listening begins first: whoever comes while the list is made is heard of. A stream may say nothing at all before it has something
+    // to tell.
+    let listen = async {
+        let mut stream = match of.engine.listen().await {
+            Err(Failure::NotSpoken) => return Ok(false),
+            other => other?,
+        };
+        loop {
+            match stream.next().await {
+                Err(Failure::NotSpoken) => return Ok(false),
+                Ok(None) => return Ok(true),
+                Ok(Some(id)) => tell_of(shared, of, &id).await?,
+                Err(failure) => return Err(failure),
+            }
+        }
+    };
+    match tokio::try_join!(listen, list)? {
+        (true, ()) => Ok(()),
+        (false, ()) => Err(Failure::NotSpoken),
+    }
+}
+
+async fn tell_of(shared: &Shared, of: &Named, id: &str) -> Result<(), Failure> {
+    if id.is_empty() {
+        return Ok(());
+    }
+    let info = match of.get(id).await {
+        // It may be gone again.
+        Err(Failure::NoSuch) => return Ok(()),
+        other => other?,
+    };
+    shared.recent().end(&info.full_id);
+    let json = info.json();
+    let id = info.full_id;
+    shared.tell.send(News::Added { id, json }).await;
+    Ok(())
+}
+
+/// Looks for a container that somebody saw: at all runtimes at once, so that none waits for another that hangs.
+async fn find(shared: Shared, id: String) {
+    let mut searches = JoinSet::new();
+    for at in 0..shared.engines.len() {
+        searches.spawn(find_at(shared.clone(), at, id.clone()));
+    }
+    let mut trouble = None;
+    while let Some(found) = searches.join_next().await {
+        match found {
+            Ok(Ok(info)) => {
+                shared.recent().end(&id);
+                let json = info.json();
+                shared.tell.send(News::Added { id, json }).await;
+                return;
+            }
+            Ok(Err((_, Failure::NoSuch | Failure::Absent(_)))) | Err(_) => {}
+            Ok(Err((at, failure))) => trouble = Some((at, failure)),
+        }
+    }
+    shared.recent().forget(&id);
+    if let Some((at, failure)) = trouble
+        && let Some(of) = shared.engines.get(at)
+    {
+        let trouble = format!("containers: {}: {failure}", of.name);
+        shared.tell.send(News::Trouble(trouble)).await;
+    }
+    shared.tell.send(News::Unknown { id }).await;
+}
+
+/// Asks one runtime until it knows the container, for a while.
+async fn find_at(shared: Shared, at: usize, id: String) -> Result<Info, (usize, Failure)> {
+    let Some(of) = shared.engines.get(at) else {
+        return Err((at, Failure::NoSuch));
+    };
+    let deadline = Instant::now() + ASK_FOR;
+    loop {
+        if !of.socket.exists() {
+            return Err((at, Failure::NoSuch));
+        }
+        match of.get(&id).await {
+            Ok(info) => return Ok(info),
+            Err(failure) if Instant::now() + ASK_EVERY > deadline => return Err((at, failure)),
+            Err(_) => sleep(ASK_EVERY).await,
+        }
+    }
+}
+
+impl Named {
+    async fn get(&self, id: &str) -> Result<Info, Failure> {
+        // It is never closed.
+        let _turn = self.at_once.acquire().await;
+        self.engine.get(id).await
+    }
+}
+
+impl Shared {
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which containers are being asked for, and which were told a moment ago: nobody is asked twice.
+#[derive(Debug, Default)]
+struct Recent {
+    /// When it was told; nothing while it is asked for.
+    told: HashMap<String, Option<Instant>>,
+    order: VecDeque<String>,
+}
+
+impl Recent {
+    /// Whether to ask.
+    fn begin(&mut self, id: &str) -> bool {
+        let ask = match self.told.get(id) {
+            None => true,
+            Some(None) => false,
+            Some(Some(told)) => told.elapsed() > FRESH,
+        };
+        if ask {
+            self.note(id, None);
+        }
+        ask
+    }
+
+    fn end(&mut self, id: &str) {
+        self.note(id, Some(Instant::now()));
+    }
+
+    fn forget(&mut self, id: &str) {
+        self.told.remove(id);
+    }
+
+    fn note(&mut self, id: &str, told: Option<Instant>) {
+        if self.told.insert(id.into(), told).is_none() {
+            self.order.push_back(id.into());
+        }
+        while self.order.len() > RECENT {
+            if let Some(old) = self.order.pop_front() {
+                self.told.remove(&old);
+            }
+        }
+    }
+}
