@@ -24,8 +24,18 @@ mod tests {
         (
             "falco",
             &[
-                "event", "filter", "alerts", "state", "capture", "probe", "fields", "rules",
-                "sinks", "sources", "ruletest",
+                "event",
+                "filter",
+                "alerts",
+                "state",
+                "capture",
+                "probe",
+                "fields",
+                "rules",
+                "sinks",
+                "sources",
+                "ruletest",
+                "containers",
             ],
         ),
     ];

@@ -44,6 +44,7 @@ struct Shared {
     engines: Arc<[Named]>,
     tell: Teller,
     recent: Arc<Mutex<Recent>>,
+    on_start: bool,
 }
 
 /// A runtime with what to call it.
@@ -78,6 +79,7 @@ pub(crate) async fn run(
         engines: engines.into(),
         tell,
         recent: Arc::default(),
+        on_start: config.on_start,
     };
     for at in 0..shared.engines.len() {
         tokio::spawn(listen(shared.clone(), at));
@@ -175,7 +177,8 @@ async fn hear(shared: &Shared, of: &Named) -> Result<(), Failure> {
 }
 
 async fn tell_of(shared: &Shared, of: &Named, id: &str) -> Result<(), Failure> {
-    if id.is_empty() {
+    // Who asked for it has been answered a moment ago. A start tells more than that.
+    if id.is_empty() || (!shared.on_start && shared.recent().is_told(id)) {
         return Ok(());
     }
     let info = match of.get(id).await {
@@ -200,6 +203,10 @@ async fn find(shared: Shared, id: String) {
     while let Some(found) = searches.join_next().await {
         match found {
             Ok(Ok(info)) => {
+                // Its runtime may have told by itself meanwhile.
+                if shared.recent().is_told(&id) {
+                    return;
+                }
                 shared.recent().end(&id);
                 let json = info.json();
                 shared.tell.send(News::Added { id, json }).await;
@@ -262,15 +269,18 @@ struct Recent {
 impl Recent {
     /// Whether to ask.
     fn begin(&mut self, id: &str) -> bool {
-        let ask = match self.told.get(id) {
-            None => true,
-            Some(None) => false,
-            Some(Some(told)) => told.elapsed() > FRESH,
-        };
+        let asked = matches!(self.told.get(id), Some(None));
+        let ask = !asked && !self.is_told(id);
         if ask {
             self.note(id, None);
         }
         ask
+    }
+
+    /// Whether it was told a moment ago.
+    fn is_told(&self, id: &str) -> bool {
+        let told = self.told.get(id).copied().flatten();
+        told.is_some_and(|told| told.elapsed() < FRESH)
     }
 
     fn end(&mut self, id: &str) {

@@ -2,6 +2,7 @@
 
 mod capture;
 mod checks;
+mod containers;
 mod drops;
 mod engine;
 mod expand;
@@ -21,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use falco_alerts::SpoolOptions;
 use falco_rules::{
     AppendOutput, ExtraField, Matching, Priority, Selected, Selection,
@@ -33,6 +34,7 @@ use crate::{cli::Options, log::Level};
 use tree::Places;
 
 pub(crate) use capture::Capture;
+pub(crate) use containers::{Containers, wrong as wrong_container};
 pub(crate) use drops::{Action, Drops};
 pub(crate) use engine::{Engine, ring_bytes};
 pub(crate) use metrics::Metrics;
@@ -41,6 +43,8 @@ pub(crate) use plugins::Plugin;
 pub(crate) use tree::files_of;
 pub(crate) use webserver::Webserver;
 
+/// The source of kernel events.
+const SYSCALL: &str = "syscall";
 const DEFAULT_FILE: &str = "/etc/falco/falco.yaml";
 /// What holds where there is no configuration file.
 const BUILT_IN: &str = include_str!("config/falco.yaml");
@@ -92,6 +96,8 @@ pub(crate) struct Config {
     /// The fields `static.KEY` with their values.
     pub(crate) static_fields: Vec<(String, String)>,
     pub(crate) repair_syscalls: bool,
+    /// Who is asked about containers.
+    pub(crate) containers: Containers,
     /// What is recorded, if anything.
     pub(crate) capture: Option<Capture>,
     /// What is done when events are lost.
@@ -282,6 +288,8 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
     let timeouts_max = drops::timeouts(keys)?;
     let (known_plugins, plugins) = plugins::plugins(keys)?;
     let config = Config {
+        containers: containers::containers(keys, &plugins),
+        append_output: append_output(keys, &plugins)?,
         files: Vec::new(),
         folders: Vec::new(),
         tree: Value::Null,
@@ -293,7 +301,6 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         selections: selections(keys)?,
         min_priority,
         matching,
-        append_output: append_output(keys)?,
         json: keys.truth("json_output", false),
         json_output_property: keys.truth("json_include_output_property", true),
         json_tags_property: keys.truth("json_include_tags_property", true),
@@ -385,42 +392,68 @@ fn selections(keys: &Keys<'_>) -> anyhow::Result<Vec<Selection>> {
         .collect()
 }
 
-fn append_output(keys: &Keys<'_>) -> anyhow::Result<Vec<AppendOutput>> {
+fn append_output(keys: &Keys<'_>, plugins: &[Plugin]) -> anyhow::Result<Vec<AppendOutput>> {
     let Some(Value::Array(entries)) = keys.get("append_output") else {
         return Ok(Vec::new());
     };
-    entries
-        .iter()
-        .map(|entry| {
-            if !entry.is_object() {
-                bail!("bad conversion: an entry of 'append_output' is not a mapping");
-            }
-            let part = keys.of(entry);
-            if part.get("suggested_output").is_some_and(|value| value.as_str().and_then(yaml::boolean).is_none()) {
-                bail!("bad conversion: 'suggested_output' of 'append_output' is neither true nor false");
-            }
-            let text = |path: &str| part.text(path).map(str::to_owned);
-            let tags: BTreeSet<String> = part.texts("match.tags").into_iter().collect();
-            let mut extra_fields = Vec::new();
-            for field in entry.get("extra_fields").and_then(Value::as_array).into_iter().flatten() {
-                match field {
-                    Value::String(name) => extra_fields.push(ExtraField::Raw(name.clone())),
-                    Value::Object(map) => extra_fields.extend(map.iter().map(|(key, format)| ExtraField::Formatted {
+    let mut all = Vec::new();
+    for entry in entries {
+        if !entry.is_object() {
+            bail!("bad conversion: an entry of 'append_output' is not a mapping");
+        }
+        let part = keys.of(entry);
+        let suggested = match part.get("suggested_output") {
+            None => false,
+            Some(value) => value.as_str().and_then(yaml::boolean).context(
+                "bad conversion: 'suggested_output' of 'append_output' is neither true nor false",
+            )?,
+        };
+        let text = |path: &str| part.text(path).map(str::to_owned);
+        let tags: BTreeSet<String> = part.texts("match.tags").into_iter().collect();
+        let mut extra_fields = Vec::new();
+        for field in entry
+            .get("extra_fields")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            match field {
+                Value::String(name) => extra_fields.push(ExtraField::Raw(name.clone())),
+                Value::Object(map) => {
+                    extra_fields.extend(map.iter().map(|(key, format)| ExtraField::Formatted {
                         key: key.clone(),
                         format: format.as_str().unwrap_or_default().to_owned(),
-                    })),
-                    _ => bail!("bad conversion: an entry of 'extra_fields' is neither a name nor a key with a format"),
+                    }));
                 }
+                _ => bail!(
+                    "bad conversion: an entry of 'extra_fields' is neither a name nor a key with a format"
+                ),
             }
-            Ok(AppendOutput {
-                source: text("match.source"),
-                tags,
-                rule: text("match.rule"),
-                extra_output: text("extra_output"),
-                extra_fields,
-            })
-        })
-        .collect()
+        }
+        let said = AppendOutput {
+            source: text("match.source"),
+            tags,
+            rule: text("match.rule"),
+            extra_output: text("extra_output"),
+            extra_fields,
+        };
+        let suggestion = Some(plugins::suggested_output(plugins)).filter(|text| {
+            let of_kernel = said
+                .source
+                .as_deref()
+                .is_none_or(|source| source == SYSCALL);
+            suggested && of_kernel && !text.is_empty()
+        });
+        let suggestion = suggestion.map(|text| AppendOutput {
+            source: Some(SYSCALL.to_owned()),
+            extra_output: Some(text),
+            extra_fields: Vec::new(),
+            ..said.clone()
+        });
+        all.push(said);
+        all.extend(suggestion);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

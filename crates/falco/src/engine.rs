@@ -10,7 +10,7 @@ use std::{
 use anyhow::bail;
 use bumpalo::Bump;
 use falco_alerts::{Alert, Kind, Priority, Routes};
-use falco_event::Origin;
+use falco_event::{Event, Origin};
 use falco_fields::{Context, Facts, Seen};
 use falco_rules::{ExtraOutput, RuleIx};
 use falco_sources::{Delivery, Next, Source};
@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::{
     cli::Options,
     config::Engine as Driver,
+    containers::{Containers, Held, Kept},
     drops::Drops,
     log,
     metrics::{Board, Figures},
@@ -36,12 +37,20 @@ const PATIENCE: Duration = Duration::from_millis(30);
 /// After so long, what came before the wait has arrived.
 const SETTLED: Duration = Duration::from_millis(2);
 
+/// The same while events wait for what a runtime says.
+const PATIENCE_WHILE_HELD: Duration = Duration::from_millis(5);
+
 /// Everything that an event passes through.
 pub(crate) struct Engine {
     set: Set,
     context: Context,
     arena: Bump,
     matched: Vec<RuleIx>,
+    containers: Containers,
+    /// An event that waits for what a runtime says, with those after it.
+    held: Option<Box<Held>>,
+    /// Whether an event may wait.
+    patient: bool,
     drops: Drops,
     /// Where others ask for figures.
     board: Arc<Board>,
@@ -65,7 +74,12 @@ pub(crate) enum Pause {
 }
 
 impl Engine {
-    pub(crate) fn new(mut set: Set, options: &Options, board: Arc<Board>) -> Engine {
+    pub(crate) fn new(
+        mut set: Set,
+        options: &Options,
+        board: Arc<Board>,
+        state: &mut State,
+    ) -> Engine {
         let replay = matches!(set.config.engine, Driver::Replay(_));
         let hostname = if replay {
             String::new()
@@ -82,6 +96,9 @@ impl Engine {
         }
         Engine {
             board,
+            containers: Containers::watch(&set.config, state),
+            held: None,
+            patient: true,
             drops: Drops::new(&set.config.drops),
             timeouts: 0,
             last_ns: 0,
@@ -102,9 +119,12 @@ impl Engine {
         &self.set
     }
 
-    /// Runs another set from now on; the one before.
-    pub(crate) fn swap(&mut self, mut set: Set) -> Retired {
+    /// Runs another set from now on; the one before. `fresh` tells whether the state is another, too.
+    pub(crate) fn swap(&mut self, mut set: Set, state: &mut State, fresh: bool) -> Retired {
         self.drops.configure(&set.config.drops);
+        if fresh || *self.containers.config() != set.config.containers {
+            self.containers = Containers::watch(&set.config, state);
+        }
         set.events_before = self.events;
         if let Some(reporter) = &mut set.reporter {
             reporter.start(Arc::clone(&self.board));
@@ -125,6 +145,7 @@ impl Engine {
                 break;
             }
             self.take(delivery, state);
+            self.release_all(state);
         }
         self.seen_ns = until_ns;
         self.drops.restart();
@@ -133,6 +154,18 @@ impl Engine {
 
     /// Takes events until there are no more, a signal comes, or another set.
     pub(crate) fn run(
+        &mut self,
+        source: &mut Source,
+        state: &mut State,
+        signals: &Signals,
+        reloader: &Reloader,
+    ) -> anyhow::Result<Pause> {
+        let pause = self.take_all(source, state, signals, reloader);
+        self.release_all(state);
+        pause
+    }
+
+    fn take_all(
         &mut self,
         source: &mut Source,
         state: &mut State,
@@ -159,8 +192,9 @@ impl Engine {
             if self.board.is_called() {
                 self.tell_figures(source, state);
             }
+            let patience = self.attend(state);
             // Taken apart in one step: with `?` an event would be copied once more.
-            match source.next(PATIENCE) {
+            match source.next(patience) {
                 Err(cause) => return Err(whole(cause)),
                 Ok(Next::Event(delivery)) => {
                     let time_ns = delivery.event.time_ns();
@@ -171,7 +205,14 @@ impl Engine {
                     if time_ns >= self.until_ns {
                         return Ok(Pause::End);
                     }
-                    self.take(delivery, state);
+                    match &mut self.held {
+                        None => self.take(delivery, state),
+                        Some(held) => {
+                            if !held.push(Kept::new(&delivery)) {
+                                self.release_all(state);
+                            }
+                        }
+                    }
                     self.last_ns = time_ns;
                     self.timeouts = 0;
                     if self.drops.is_due(time_ns) {
@@ -181,9 +222,12 @@ impl Engine {
                 Ok(Next::Restart(fresh)) => {
                     self.set.stop_recording();
                     *state = *fresh;
+                    self.containers = Containers::watch(&self.set.config, state);
                 }
                 Ok(Next::Timeout) => {
-                    self.nothing_came(source)?;
+                    if self.held.is_none() {
+                        self.nothing_came(source)?;
+                    }
                     // While nothing happens, only the clock tells.
                     if self.seconds > 0
                         && self.started.elapsed() >= Duration::from_secs(self.seconds)
@@ -270,6 +314,9 @@ impl Engine {
             self.context.first_ns = event.time_ns();
         }
         let subject = state.apply(&event);
+        if state.containers.has_news() {
+            self.containers.heed(state);
+        }
         if subject.hidden {
             return;
         }
@@ -277,13 +324,96 @@ impl Engine {
         if event.time_ns() < self.seen_ns {
             return;
         }
-        if self.set.rules.looks_at(event.code()) {
+        if self.patient
+            && let Some(container) = self.containers.awaited(&subject, state)
+            && self.set.rules.looks_at(event.code())
+        {
+            let first = Kept::new(&delivery);
+            self.held = Some(Box::new(Held::new(container, first, subject)));
+            return;
+        }
+        self.judge(delivery, subject, state);
+        if self.containers.has_made() {
+            self.tell_made(state);
+        }
+    }
+
+    /// Shows an event that the state has taken in to rules and recordings.
+    #[inline]
+    fn judge(&mut self, delivery: Delivery<'_>, subject: Subject, state: &State) {
+        if self.set.rules.looks_at(delivery.event.code()) {
             self.assert(delivery, subject, state);
         }
         if let Some(recorder) = &mut self.set.recorder
             && let Some(full) = recorder.event(&delivery, state)
         {
             self.tell(recording_is_full(full));
+        }
+    }
+
+    /// Hears what runtimes say, and lets go of an event that has waited for it. How long to wait for the next event.
+    #[inline]
+    fn attend(&mut self, state: &mut State) -> Duration {
+        if self.containers.has_news() {
+            self.containers.hear(state, self.held.is_some());
+            if self.held.is_none() {
+                self.tell_made(state);
+            }
+        }
+        if let Some(held) = &self.held {
+            if self.containers.is_awaited(held.container, state) {
+                return PATIENCE_WHILE_HELD;
+            }
+            self.release(state);
+        }
+        PATIENCE
+    }
+
+    /// Shows the event that has waited to the rules, and takes those after it, up to one that has to wait as well.
+    #[cold]
+    fn release(&mut self, state: &mut State) {
+        let Some(held) = self.held.take() else {
+            return;
+        };
+        if let Some(delivery) = held.first.delivery() {
+            self.judge(delivery, held.subject, state);
+        }
+        self.tell_made(state);
+        let mut others = held.others;
+        while let Some(event) = others.pop_front() {
+            if let Some(delivery) = event.delivery() {
+                self.take(delivery, state);
+            }
+            if let Some(next) = &mut self.held {
+                next.others = others;
+                return;
+            }
+        }
+    }
+
+    /// Lets everything go that waits, and nothing wait meanwhile.
+    #[cold]
+    fn release_all(&mut self, state: &mut State) {
+        self.patient = false;
+        self.release(state);
+        self.patient = true;
+    }
+
+    /// Takes the notifications that were made.
+    #[cold]
+    fn tell_made(&mut self, state: &mut State) {
+        while let Some(bytes) = self.containers.next_made() {
+            let Ok(event) = Event::parse(&bytes) else {
+                continue;
+            };
+            let subject = state.apply(&event);
+            self.events += 1;
+            let delivery = Delivery {
+                event,
+                number: self.events,
+                cpu: 0,
+            };
+            self.judge(delivery, subject, state);
         }
     }
 

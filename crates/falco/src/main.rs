@@ -4,6 +4,7 @@
 mod actions;
 mod cli;
 mod config;
+mod containers;
 mod drops;
 mod engine;
 mod grpc;

@@ -3,10 +3,11 @@
 use std::fs;
 
 use anyhow::bail;
+use falco_rules::schema;
 
 use crate::{
     Failure,
-    config::{Config, Plugin},
+    config::{self, Config, Plugin},
     log,
 };
 
@@ -20,8 +21,14 @@ pub(crate) fn load(config: &Config) -> anyhow::Result<()> {
         if plugin.name != CONTAINER {
             bail!(cannot_load(plugin));
         }
+        if let Some(wrong) = config::wrong_container(&plugin.init) {
+            bail!(Failure::Runtime(format!(
+                "error in plugin {CONTAINER} init config: {wrong}"
+            )));
+        }
+        // Upstream's words; the file need not be there, for nothing is read from it.
         log::info(&format!(
-            "Loaded plugin '{CONTAINER}@{CONTAINER_VERSION}': it is built in, {} is not needed",
+            "Loaded plugin '{CONTAINER}@{CONTAINER_VERSION}' from file {}",
             plugin.library.display()
         ));
     }
@@ -69,7 +76,8 @@ pub(crate) fn info(config: &Config, name: &str) -> anyhow::Result<String> {
         bail!("can't find plugin and print its info: {name}");
     };
     Ok(format!(
-        "{}\nInit config schema type: Not available, plugin does not implement the init config schema functionality\n\n",
-        about(plugin)?
+        "{}\nInit config schema type: JSON\n{:#}\n\n",
+        about(plugin)?,
+        schema::to_json(&config::schema::CONTAINER)
     ))
 }

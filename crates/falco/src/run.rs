@@ -160,7 +160,7 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
     let mut web = Web::start(&set.config, &board)?;
     let (mut source, mut state) = open(&set.config, &set.calls)?;
     board.set_open(set.config.metrics.enabled);
-    let mut engine = Engine::new(set, options, Arc::clone(&board));
+    let mut engine = Engine::new(set, options, Arc::clone(&board), &mut state);
     let started = Instant::now();
     let outcome = loop {
         match engine.run(&mut source, &mut state, &signals, &reloader) {
@@ -214,6 +214,7 @@ fn replace(
 ) -> anyhow::Result<()> {
     let old = engine.set();
     let same = old.config.engine == set.config.engine && old.config.snaplen == set.config.snaplen;
+    let mut fresh_source = false;
     let asked = |call| old.calls.contains(call);
     let live = matches!(source, Source::Live(_));
     if same && (!live || set.calls.iter().all(asked)) {
@@ -231,9 +232,10 @@ fn replace(
         }
         std::mem::swap(source, &mut fresh);
         *state = fresh_state;
+        fresh_source = true;
     }
     let before = Instant::now();
-    let old = engine.swap(set);
+    let old = engine.swap(set, state, fresh_source);
     log::line(
         Level::Debug,
         &format!("Replaced in {} µs", before.elapsed().as_micros()),

@@ -257,8 +257,9 @@ impl Containers {
     }
 
     /// Everything is in this container from now on, whatever control groups say.
-    pub fn fix(&mut self, id: &[u8], info: Info) {
-        let ix = self.add(id, id.len(), Kind::Static);
+    fn fix(&mut self, info: Info) {
+        let ix = self.find(info.id.as_bytes());
+        let ix = ix.unwrap_or_else(|| self.add(info.id.as_bytes(), info.id.len(), Kind::Static));
         if let Some(container) = self.get_mut(ix) {
             container.info = Some(Box::new(info));
         }
@@ -309,7 +310,7 @@ impl Containers {
     }
 
     /// Takes in what a runtime says: `{"container": {...}}`. `None` when that is no JSON, or names no container.
-    pub(crate) fn told(&mut self, json: &[u8]) -> Option<ContainerIx> {
+    pub fn told(&mut self, json: &[u8]) -> Option<ContainerIx> {
         let info = Info::parse(json)?;
         let key = if info.full_id.is_empty() {
             &info.id
@@ -436,6 +437,40 @@ impl Containers {
 }
 
 impl State {
+    /// Looks at the control groups of all threads again: these engines are believed, everything may be in one container, and with `tell`
+    /// there are news of what was found and what happens from now on.
+    pub fn watch_containers(&mut self, engines: Engines, fixed: Option<Info>, tell: bool) {
+        self.containers = Containers {
+            engines,
+            tell,
+            by_id: std::mem::take(&mut self.containers.by_id),
+            slots: std::mem::take(&mut self.containers.slots),
+            free: std::mem::take(&mut self.containers.free),
+            ..Containers::default()
+        };
+        if let Some(info) = fixed {
+            self.containers.fix(info);
+        }
+        for at in 0..self.threads.slot_count() {
+            if let Some(thread) = self.threads.get_mut(crate::ThreadIx(at)) {
+                thread.container = self.containers.of(&thread.cgroups, ContainerIx::HOST);
+            }
+        }
+        self.containers.news.clear();
+        for at in 1..self.containers.slots.len() {
+            let ix = ContainerIx(at as u32);
+            let known = self
+                .containers
+                .get(ix)
+                .map(|container| (container.kind.is_mute(), container.info.is_some()));
+            match known {
+                Some((true, _)) => self.containers.tell(News::Found(ix)),
+                Some((false, false)) => self.containers.tell(News::Unknown(ix)),
+                _ => {}
+            }
+        }
+    }
+
     /// Forgets containers that nobody needs, when there are many.
     #[inline]
     pub(crate) fn sweep_containers(&mut self) {

@@ -3,9 +3,11 @@
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
+use falco_rules::yaml::{self, Source};
 use serde_json::Value;
 
-use super::Keys;
+use super::{Keys, tree::to_value};
+use crate::plugins;
 
 /// Where plugins are that are named by a relative path.
 const FOLDER: &str = "/usr/share/falco/plugins/";
@@ -15,6 +17,8 @@ const FOLDER: &str = "/usr/share/falco/plugins/";
 pub(crate) struct Plugin {
     pub(crate) name: String,
     pub(crate) library: PathBuf,
+    /// Its `init_config`; null without.
+    pub(crate) init: Value,
 }
 
 /// Those that are described, and those of them that are to be loaded.
@@ -58,9 +62,38 @@ fn configured(keys: &Keys<'_>) -> anyhow::Result<Vec<Plugin>> {
             Ok(Plugin {
                 name: name.to_owned(),
                 library: library(path)?,
+                init: init(entry.get("init_config"), name)?,
             })
         })
         .collect()
+}
+
+/// What plugins suggest to add to the outputs of rules: ` name=%field`, dots as underscores.
+pub(super) fn suggested_output(plugins: &[Plugin]) -> String {
+    let catalogue = falco_fields::Catalogue::new();
+    let classes = catalogue.classes().iter().filter(|class| {
+        let mut loaded = plugins.iter();
+        loaded.any(|plugin| plugin.name == class.name)
+    });
+    let fields = classes.flat_map(|class| class.fields);
+    let suggested = fields.filter(|field| field.flags.any(falco_fields::Flags::SUGGESTED));
+    let texts: Vec<String> = suggested
+        .map(|field| format!("{}=%{}", field.name.replace('.', "_"), field.name))
+        .collect();
+    texts.join(" ")
+}
+
+/// What a plugin is started with: a mapping, or one that is written as a text.
+fn init(value: Option<&Value>, name: &str) -> anyhow::Result<Value> {
+    let Some(Value::String(text)) = value else {
+        return Ok(value.cloned().unwrap_or_default());
+    };
+    if name != plugins::CONTAINER {
+        return Ok(Value::String(text.clone()));
+    }
+    let documents = yaml::parse(&Source::new("init_config", text));
+    let documents = documents.map_err(|error| anyhow!("the init_config of '{name}': {error}"))?;
+    Ok(documents.first().map_or(Value::Null, to_value))
 }
 
 /// The file of a plugin; one that is named by a relative path does not leave the folder of plugins.

@@ -93,6 +93,10 @@ pub(crate) static CONFIG: Schema = Named(
 
 /// Keys that upstream never had. Its schema is not asked about them.
 pub(crate) static OURS: Schema = object! {
+    "containers": object! {
+        "max_wait_ms": Within(0, 10_000),
+        ; &[], 0
+    },
     "foreign_calls": Text,
     "outputs_spool": Named("OutputsSpool", &object! {
         "max_age_s": Integer,
@@ -260,6 +264,43 @@ const OUTPUT: Schema = Named(
         ; &[], 1
     },
 );
+
+/// The `init_config` of the plugin `container`.
+pub(crate) static CONTAINER: Schema = object! {
+    "engines": object! {
+        "bpm": SWITCH,
+        "containerd": SOCKETS,
+        "cri": SOCKETS,
+        "docker": SOCKETS,
+        "libvirt_lxc": SWITCH,
+        "lxc": SWITCH,
+        "podman": SOCKETS,
+        "static": object! {
+            "container_id": Text,
+            "container_image": Text,
+            "container_name": Text,
+            "enabled": Boolean,
+            ; &["enabled"], 0
+        },
+        ; &["bpm", "containerd", "cri", "docker", "libvirt_lxc", "lxc", "podman"], 0
+    },
+    "hooks": Array(&Schema::Words(&["create", "start"])),
+    "label_max_len": Integer,
+    "log_level": Schema::Words(&["trace", "debug", "info", "warn", "error"]),
+    "with_size": Boolean,
+    ; &[], 0
+};
+
+const SWITCH: Schema = object! {
+    "enabled": Boolean,
+    ; &["enabled"], 0
+};
+
+const SOCKETS: Schema = object! {
+    "enabled": Boolean,
+    "sockets": TEXTS,
+    ; &["enabled"], 0
+};
 
 const PLUGIN: Schema = Named(
     "Plugin",

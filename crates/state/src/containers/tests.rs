@@ -102,10 +102,12 @@ fn news_are_told_once() {
 #[test]
 fn everything_in_one() {
     let mut containers = Containers::default();
-    containers.fix(
-        b"me",
-        Info::named("me", Kind::Static, "myself", "registry:5000/a/b:1@sha256:c"),
-    );
+    containers.fix(Info::named(
+        "me",
+        Kind::Static,
+        "myself",
+        "registry:5000/a/b:1@sha256:c",
+    ));
     let ix = containers.of(b"cpu=/\0", ContainerIx::HOST);
     let info = containers.get(ix).unwrap().info.as_ref().unwrap();
     assert_eq!(
