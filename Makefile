@@ -5,7 +5,7 @@ CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run build test test-kernels lint bench fuzz fmt deps deny
+.PHONY: help run build test test-kernels lint bench fuzz fmt deps deny docs
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s:
@@ -38,6 +38,10 @@ fuzz: deps ## every fuzz target for FUZZ_SECONDS each; needs cargo-fuzz and a ni
 	cd fuzz && for target in $$($(CARGO) +nightly fuzz list); do \
 		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=10 || exit 1; \
 	done
+
+docs: ## the pages of the handbook that the program tells itself
+	$(CARGO) build -p falco
+	scripts/docs
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -114,16 +114,10 @@ fn covered(coverage: &Coverage, verbose: bool) -> String {
             rules.len() - names.len(),
             rules.len()
         );
-        let shown = if verbose { names.len() } else { SHOWN };
-        if let Some(listed) = names
-            .get(..shown.min(names.len()))
-            .filter(|_| !names.is_empty())
-        {
-            let more = names.len() - listed.len();
-            let _ = write!(out, "; not: {}", listed.join(", "));
-            if more > 0 {
-                let _ = write!(out, " and {more} more");
-            }
+        if verbose || (1..=SHOWN).contains(&names.len()) {
+            let _ = write!(out, "; not: {}", names.join(", "));
+        } else if !names.is_empty() {
+            out.push_str(" (the others: -v)");
         }
         out.push('\n');
     };
