@@ -9,6 +9,7 @@
 #include "process/exec.c"
 #include "process/exit.c"
 #include "process/fork.c"
+#include "process/trace.c"
 #include "syscalls/data.c"
 #include "syscalls/fd.c"
 #include "syscalls/generic.c"
@@ -20,6 +21,7 @@
 #include "syscalls/socket.c"
 #include "syscalls/sockopt.c"
 #include "syscalls/task.c"
+#include "syscalls/uring.c"
 #include "syscalls/wait.c"
 
 /* The exit of every call: the interest is which calls have a program. */

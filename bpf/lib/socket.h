@@ -13,15 +13,19 @@ static __always_inline u16 host_order(u16 port)
 	return __builtin_bswap16(port);
 }
 
-static __always_inline struct sock *sock_of(s32 fd)
+static __always_inline struct sock *sock_of_file(struct file *file)
 {
-	struct file *file = file_of(fd);
 	struct socket *socket;
 
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
 	return BPF_CORE_READ(socket, sk);
+}
+
+static __always_inline struct sock *sock_of(s32 fd)
+{
+	return sock_of_file(file_of(fd));
 }
 
 struct user_in {
@@ -55,16 +59,13 @@ static __always_inline u16 push_unix_path(struct scratch *s, const char *path)
 /* The longest address that we look at; programs pass up to 128 bytes, whatever the family. */
 #define SOCKADDR_MAX 127
 
-/* An address that a program passed in; one too short for its family is left out, as the kernel refuses it. */
-static __always_inline void put_sockaddr(struct scratch *s, const void *from, u32 length)
+/* The address that lies in the place for paths, so long; one too short for its family is left out, as the kernel refuses it. */
+static __always_inline void put_sockaddr_in(struct scratch *s, u32 length)
 {
 	u8 *raw = s->path;
 	u16 written = 0;
 
-	if (length > SOCKADDR_MAX)
-		length = SOCKADDR_MAX;
-	length = masked(length, SOCKADDR_MAX);
-	if (!from || length < sizeof(u16) || bpf_probe_read_user(raw, length, from)) {
+	if (length < sizeof(u16)) {
 		put_empty(s);
 		return;
 	}
@@ -98,6 +99,17 @@ static __always_inline void put_sockaddr(struct scratch *s, const void *from, u3
 		break;
 	}
 	put_length(s, written);
+}
+
+/* An address that a program passed in. */
+static __always_inline void put_sockaddr(struct scratch *s, const void *from, u32 length)
+{
+	if (length > SOCKADDR_MAX)
+		length = SOCKADDR_MAX;
+	length = masked(length, SOCKADDR_MAX);
+	if (!from || bpf_probe_read_user(s->path, length, from))
+		length = 0;
+	put_sockaddr_in(s, length);
 }
 
 static __always_inline u16 push_tuple_in(struct scratch *s, struct sock *sk, enum direction direction, const void *to)
@@ -160,11 +172,11 @@ static __always_inline u16 push_tuple_unix(struct scratch *s, struct sock *sk, e
 }
 
 /* Both ends of a socket; `to` is an address that the program passed in, for sockets that are not connected. */
-SHARED int put_tuple_at(u32 key, s64 fd, u32 direction, u64 to_at)
+SHARED int put_tuple_at(u32 key, u64 sk_at, u32 direction, u64 to_at)
 {
 	struct scratch *s = scratch_at(key);
 	const void *to = (const void *)to_at;
-	struct sock *sk = sock_of(fd);
+	struct sock *sk = (void *)sk_at;
 	u16 written = 0;
 
 	if (!s)
@@ -186,5 +198,10 @@ SHARED int put_tuple_at(u32 key, s64 fd, u32 direction, u64 to_at)
 
 static __always_inline void put_tuple(struct scratch *s, s64 fd, enum direction direction, const void *to)
 {
-	put_tuple_at(s->key, fd, direction, (u64)to);
+	put_tuple_at(s->key, (u64)sock_of(fd), direction, (u64)to);
+}
+
+static __always_inline void put_tuple_of(struct scratch *s, struct sock *sk, enum direction direction, const void *to)
+{
+	put_tuple_at(s->key, (u64)sk, direction, (u64)to);
 }

@@ -84,21 +84,26 @@ SYSCALL(listen)
 	event_send(s, DROP_OTHER);
 }
 
-/* The new socket, then how full the queue of the listening one is. */
-static __always_inline void put_accepted(struct scratch *s, const struct call *call)
+/* How full the queue of a listening socket is. */
+static __always_inline void put_backlog(struct scratch *s, struct sock *sk)
 {
-	struct sock *sk = call->ret >= 0 ? sock_of(arg_fd(call, 0)) : NULL;
 	u32 length = sk ? BPF_CORE_READ(sk, sk_ack_backlog) : 0;
 	u32 max = sk ? BPF_CORE_READ(sk, sk_max_ack_backlog) : 0;
 
+	put_u8(s, length && max ? (u64)length * 100 / max : 0);
+	put_u32(s, length);
+	put_u32(s, max);
+}
+
+/* The new socket, then the queue of the listening one. */
+static __always_inline void put_accepted(struct scratch *s, const struct call *call)
+{
 	put_s64(s, call->ret);
 	if (call->ret >= 0)
 		put_tuple(s, call->ret, INBOUND, NULL);
 	else
 		put_empty(s);
-	put_u8(s, length && max ? (u64)length * 100 / max : 0);
-	put_u32(s, length);
-	put_u32(s, max);
+	put_backlog(s, call->ret >= 0 ? sock_of(arg_fd(call, 0)) : NULL);
 }
 
 SYSCALL(accept)

@@ -18,6 +18,7 @@
 //! ```
 
 mod bell;
+mod beside;
 mod dump;
 mod error;
 mod foreign;

@@ -12,8 +12,8 @@ use libbpf_rs::{
 };
 
 use crate::{
-    Config, Foreign, How, Program, Stats, bell::Bell, error, error::Error, foreign, numbers, perf,
-    stats::COUNTER_BYTES, tracefs::Tracefs,
+    Config, Foreign, How, Program, Stats, bell::Bell, beside::Beside, error, error::Error, foreign,
+    numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs,
 };
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -87,7 +87,13 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         .and_then(|builder| builder.open_memory(OBJECT))
         .map_err(refused)?;
     let (handlers, unsupported) = choose(config, &open, tracefs);
-    if handlers.is_empty() && !config.calls.is_empty() {
+    let own_tracefs = if tracefs.is_none() {
+        Tracefs::open().ok()
+    } else {
+        None
+    };
+    let beside = Beside::of(&config.calls, tracefs.or(own_tracefs.as_ref()));
+    if handlers.is_empty() && beside.calls.is_empty() && !config.calls.is_empty() {
         return Err(Error::Refused {
             cause: "it has a tracepoint for none of the system calls".into(),
             detail: String::new(),
@@ -101,21 +107,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         (_, Foreign::Auto) if foreign::runs_already() => Watch::On,
         (_, Foreign::Auto) => Watch::Waiting,
     };
-    for mut program in open.progs_mut() {
-        let name = program.name().to_string_lossy().into_owned();
-        let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
-        let wanted =
-            |call: Option<&str>| handlers.iter().any(|handler| Some(handler.program) == call);
-        program.set_autoload(match (how, name.as_str()) {
-            (_, "exited") => true,
-            (_, "executed") => wanted(Some("execve")) || wanted(Some("execveat")),
-            (How::PerCall, DISPATCH_FOREIGN) => foreign != Watch::Off,
-            (How::PerCall, "executed_narrow") => foreign == Watch::Waiting,
-            (How::PerCall, _) => wanted(one) || (foreign != Watch::Off && wanted(any)),
-            (How::AllCalls, "dispatch") => true,
-            (How::AllCalls, _) => wanted(any),
-        });
-    }
+    select(&mut open, how, foreign, &handlers, &beside).map_err(refused)?;
     let mut object = open.load().map_err(refused)?;
     let rings = make_rings(&mut object, config, cpus)?;
     let mut links = Vec::new();
@@ -125,6 +117,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
             name.as_str(),
             "exited" | "executed" | "executed_narrow" | "dispatch"
         ) || (name == DISPATCH_FOREIGN && foreign == Watch::On)
+            || beside.programs.contains(name.as_str())
         {
             links.push(program.attach().map_err(refused)?);
         } else if let Some(call) = name.strip_prefix("one_") {
@@ -156,6 +149,39 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         foreign,
         unsupported,
     })
+}
+
+/// Which programs and maps are loaded.
+fn select(
+    open: &mut OpenObject,
+    how: How,
+    foreign: Watch,
+    handlers: &[Handler],
+    beside: &Beside,
+) -> libbpf_rs::Result<()> {
+    set_constants(open, "rodata.operations", &beside.operations);
+    if !beside.has_rings()
+        && let Some(mut map) = open.maps_mut().find(|map| map.name() == "requests")
+    {
+        map.set_autocreate(false)?;
+    }
+    for mut program in open.progs_mut() {
+        let name = program.name().to_string_lossy().into_owned();
+        let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
+        let wanted =
+            |call: Option<&str>| handlers.iter().any(|handler| Some(handler.program) == call);
+        program.set_autoload(match (how, name.as_str()) {
+            (_, name) if beside.programs.contains(name) => true,
+            (_, "exited") => true,
+            (_, "executed") => wanted(Some("execve")) || wanted(Some("execveat")),
+            (How::PerCall, DISPATCH_FOREIGN) => foreign != Watch::Off,
+            (How::PerCall, "executed_narrow") => foreign == Watch::Waiting,
+            (How::PerCall, _) => wanted(one) || (foreign != Watch::Off && wanted(any)),
+            (How::AllCalls, "dispatch") => true,
+            (How::AllCalls, _) => wanted(any),
+        });
+    }
+    Ok(())
 }
 
 /// Which handlers the calls asked for need, and which of the calls have none: no program, or no tracepoint because the kernel was

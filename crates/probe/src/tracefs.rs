@@ -36,6 +36,12 @@ impl Tracefs {
             .map(Tracefs)
     }
 
+    /// Whether the kernel has a tracepoint, given as `group/name`.
+    pub(crate) fn has(&self, tracepoint: &str) -> bool {
+        let path = format!("events/{tracepoint}/id");
+        openat(&self.0, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).is_ok()
+    }
+
     /// The number of the tracepoint at the exit of a system call, if the kernel has it.
     pub(crate) fn sys_exit_id(&self, call: &str) -> Option<u64> {
         let path = format!("events/syscalls/sys_exit_{call}/id");
