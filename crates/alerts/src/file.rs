@@ -5,16 +5,25 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{Channel, Failure, Finished};
+use crate::{Channel, Failure, Finished, Priority};
 
 /// Standard output.
 #[derive(Debug)]
-pub struct StdoutChannel(Lines<io::Stdout>);
+pub struct StdoutChannel {
+    lines: Lines<io::Stdout>,
+    colour: bool,
+    coloured: Vec<u8>,
+}
 
 impl StdoutChannel {
-    /// With `buffered` lines are written when there are many of them, else each at once.
-    pub fn new(buffered: bool) -> StdoutChannel {
-        StdoutChannel(Lines::new(io::stdout(), buffered))
+    /// With `buffered` lines are written when there are many of them, else each at once. With `colour` they are for a terminal: coloured by
+    /// priority, over whatever stood on the line.
+    pub fn new(buffered: bool, colour: bool) -> StdoutChannel {
+        StdoutChannel {
+            lines: Lines::new(io::stdout(), buffered),
+            colour,
+            coloured: Vec::new(),
+        }
     }
 }
 
@@ -24,11 +33,31 @@ impl Channel for StdoutChannel {
     }
 
     fn deliver(&mut self, alert: &Arc<Finished>) -> Result<(), Failure> {
-        Ok(self.0.write(alert.line_and_newline())?)
+        if !self.colour {
+            return Ok(self.lines.write(alert.line_and_newline())?);
+        }
+        self.coloured.clear();
+        coloured(alert.alert.priority, alert.line(), &mut self.coloured);
+        Ok(self.lines.write(&self.coloured)?)
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        Ok(self.0.flush()?)
+        Ok(self.lines.flush()?)
+    }
+}
+
+/// A line for a terminal: the rest of what stood there is erased.
+fn coloured(priority: Priority, line: &[u8], out: &mut Vec<u8>) {
+    let colour: &[u8] = match priority {
+        Priority::Emergency | Priority::Alert | Priority::Critical => b"1;31",
+        Priority::Error => b"31",
+        Priority::Warning => b"33",
+        Priority::Notice => b"36",
+        Priority::Informational => b"32",
+        Priority::Debug => b"2",
+    };
+    for part in [b"\x1b[K\x1b[", colour, b"m", line, b"\x1b[0m\n"] {
+        out.extend_from_slice(part);
     }
 }
 
@@ -164,6 +193,13 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
             assert_eq!(fs::read_to_string(&moved).unwrap(), "old\none\n");
         }
+    }
+
+    #[test]
+    fn terminals_get_colours() {
+        let mut out = Vec::new();
+        coloured(Priority::Critical, b"line", &mut out);
+        assert_eq!(out, b"\x1b[K\x1b[1;31mline\x1b[0m\n");
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! use std::collections::BTreeMap;
 //! use falco_alerts::{Alert, Format, Kind, Options, Outputs, Priority, Routes, StdoutChannel};
 //!
-//! let channels = vec![Box::new(StdoutChannel::new(false)) as _];
+//! let channels = vec![Box::new(StdoutChannel::new(false, false)) as _];
 //! let outputs = Outputs::start(Options::default(), channels, |trouble| panic!("{trouble}"))?;
 //! let alert = Alert {
 //!     time_ns: 1_000_000_000,

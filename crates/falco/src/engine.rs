@@ -22,7 +22,7 @@ use crate::{
     cli::Options,
     config::Engine as Driver,
     containers::{Containers, Held, Kept},
-    drops::Drops,
+    drops::{self, Drops},
     log,
     metrics::{Board, Figures},
     outputs,
@@ -30,6 +30,7 @@ use crate::{
     reload::{Message, Reloader},
     run::{Signals, is_set, whole},
     set::{Retired, Set},
+    terminal::Status,
 };
 
 /// How long the loop waits for an event before it looks at signals again, as long as upstream: `syscall_event_timeouts` counts them.
@@ -54,6 +55,7 @@ pub(crate) struct Engine {
     drops: Drops,
     /// Where others ask for figures.
     board: Arc<Board>,
+    status: Status,
     /// Waits in vain since the last event, or since that was told; and when that event was, 0 before the first.
     timeouts: u32,
     last_ns: u64,
@@ -99,6 +101,7 @@ impl Engine {
             containers: Containers::watch(&set.config, state),
             held: None,
             patient: true,
+            status: Status::new(&set.config),
             drops: Drops::new(&set.config.drops),
             timeouts: 0,
             last_ns: 0,
@@ -240,9 +243,19 @@ impl Engine {
         }
     }
 
+    /// On a terminal, that all is well.
+    fn show_status(&mut self, source: &Source) {
+        if self.status.is_due() {
+            let lost = drops::stats(source).map_or(0, |stats| stats.dropped_total());
+            let alerts = self.set.tally.total();
+            self.status.show(self.events, alerts, lost);
+        }
+    }
+
     /// Looks whether events were lost, and does what is to be done then.
     #[cold]
     fn look_for_drops(&mut self, source: &Source, now_ns: u64) -> anyhow::Result<()> {
+        self.show_status(source);
         let config = &self.set.config.drops;
         let Some(outcome) = self.drops.look(config, source, now_ns) else {
             return Ok(());
@@ -287,6 +300,7 @@ impl Engine {
         if self.drops.is_due(now_ns) {
             self.look_for_drops(source, now_ns)?;
         }
+        self.show_status(source);
         if matches!(source, Source::Live(_)) {
             self.timeouts += 1;
             if self.timeouts > self.set.config.timeouts_max {

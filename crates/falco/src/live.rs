@@ -54,6 +54,12 @@ pub(crate) fn open(config: &Config, calls: &[SyscallCode]) -> Result<(Source, St
                 "Calls of 32-bit programs, and by `int 0x80`: not watched (foreign_calls)."
             }
         });
+        if let Some(cause) = live.probe().why_not_per_call() {
+            let first = cause.lines().next().unwrap_or_default();
+            log::info(&format!(
+                "A tracepoint for each would cost other programs less ({first}). It takes CAP_DAC_READ_SEARCH and a tracefs at /sys/kernel/tracing."
+            ));
+        }
         log::info(&match live.not_dumped() {
             None => "Processes that run already: told by the kernel's iterators.".to_owned(),
             Some(cause) => format!("Processes that run already: read from /proc ({cause})."),

@@ -1,7 +1,7 @@
 //! Lines about falco itself, to standard error and to syslog, in upstream's form: `Mon Nov 23 19:13:23 2026: text`.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     os::unix::net::UnixDatagram,
     sync::atomic::{AtomicBool, AtomicU8, Ordering},
 };
@@ -82,7 +82,16 @@ pub(crate) fn line(level: Level, text: &str) {
                 .to_string()
         };
         // There is nobody to tell when standard error is closed.
-        let _ = writeln!(io::stderr(), "{time}: {text}");
+        let _ = writeln!(io::stderr(), "{}{time}: {text}", erase());
+    }
+}
+
+/// On a terminal, what stood on the line.
+fn erase() -> &'static str {
+    if io::stderr().is_terminal() {
+        "\x1b[K"
+    } else {
+        ""
     }
 }
 
@@ -117,5 +126,5 @@ pub(crate) fn warning(text: &str) {
 
 /// Says why the program ends; shown whatever is configured.
 pub(crate) fn error(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}{text}", erase());
 }

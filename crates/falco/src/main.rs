@@ -14,6 +14,7 @@ mod log;
 mod metrics;
 mod outputs;
 mod plugins;
+mod privileges;
 mod record;
 mod reload;
 mod rules;
@@ -21,6 +22,7 @@ mod run;
 mod set;
 mod support;
 mod syscalls;
+mod terminal;
 mod test;
 mod web;
 

@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use crate::{
     config::{Channels, Config, Engine},
     log::{self, Level},
+    terminal,
 };
 
 /// Where the system's log listens.
@@ -43,7 +44,10 @@ pub(crate) fn channels(
         channels.push(Box::new(FileChannel::new(path, keep_open, buffered)));
     }
     if stdout {
-        channels.push(Box::new(StdoutChannel::new(buffered)));
+        channels.push(Box::new(StdoutChannel::new(
+            buffered,
+            terminal::has_colours(),
+        )));
     }
     if syslog {
         channels.push(Box::new(SyslogChannel::new(SYSLOG.into(), zone.clone())));

@@ -28,6 +28,7 @@ use crate::{
     live,
     log::{self, Level},
     metrics::Board,
+    privileges,
     reload::Reloader,
     rules,
     set::Set,
@@ -144,6 +145,7 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
         log::line(Level::Debug, "closing inspectors");
         return Ok(());
     }
+    privileges::give_up_the_rest(&prepared.config);
     let signals = Signals::listen()?;
     if let Some(path) = &options.pidfile {
         fs::write(path, std::process::id().to_string()).map_err(|_| {

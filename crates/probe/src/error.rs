@@ -12,10 +12,10 @@ pub enum Error {
     NoBtf,
     /// We may not.
     #[error(
-        "watching system calls needs privileges that this process does not have: {missing}\n  remedy: run falco as root, or give it CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE (CAP_SYS_ADMIN before Linux 5.8)"
+        "watching system calls needs privileges that this process does not have:{missing}\n  remedy: run falco as root, or give it CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE (where the first two cannot be given: CAP_SYS_ADMIN)"
     )]
     NoPrivilege {
-        /// The capabilities that are missing.
+        /// The capabilities that are missing and what for, on lines of their own.
         missing: String,
     },
     /// The kernel refused the probe.
@@ -52,7 +52,7 @@ pub(crate) fn check_machine() -> Result<(), Error> {
     let effective = effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     if let Some(missing) = effective.map(missing).filter(|missing| !missing.is_empty()) {
         return Err(Error::NoPrivilege {
-            missing: missing.join(", "),
+            missing: missing.concat(),
         });
     }
     if Path::new("/sys/kernel/btf/vmlinux").exists() {
@@ -62,15 +62,26 @@ pub(crate) fn check_machine() -> Result<(), Error> {
     }
 }
 
+/// The name of each and what it is for, as a line that begins with its newline.
 fn missing(effective: u64) -> Vec<&'static str> {
+    let needed = [
+        (CAP_BPF, "\n    CAP_BPF: to load programs into the kernel"),
+        (
+            CAP_PERFMON,
+            "\n    CAP_PERFMON: to attach them to system calls and to read the kernel's memory",
+        ),
+        (
+            CAP_SYS_PTRACE,
+            "\n    CAP_SYS_PTRACE: to read in /proc what other users' processes do",
+        ),
+    ];
     let has = |cap: u32| effective & (1 << cap) != 0;
-    let mut missing = Vec::new();
-    if !has(CAP_SYS_ADMIN) {
-        missing.extend((!has(CAP_BPF)).then_some("CAP_BPF"));
-        missing.extend((!has(CAP_PERFMON)).then_some("CAP_PERFMON"));
-    }
-    missing.extend((!has(CAP_SYS_PTRACE)).then_some("CAP_SYS_PTRACE"));
-    missing
+    let covered = |cap| has(cap) || cap != CAP_SYS_PTRACE && has(CAP_SYS_ADMIN);
+    needed
+        .into_iter()
+        .filter(|(cap, _)| !covered(*cap))
+        .map(|(_, line)| line)
+        .collect()
 }
 
 #[cfg(test)]
@@ -79,12 +90,19 @@ mod tests {
 
     #[test]
     fn missing_capabilities_are_named() {
-        assert_eq!(missing(u64::MAX), Vec::<&str>::new());
-        assert_eq!(missing(0), ["CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE"]);
+        let names = |has| -> Vec<&str> {
+            let names = missing(has).into_iter();
+            names
+                .filter_map(|line| line.trim().split(':').next())
+                .collect()
+        };
+        assert_eq!(names(u64::MAX), Vec::<&str>::new());
+        assert_eq!(names(0), ["CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE"]);
         assert_eq!(
-            missing(1 << CAP_SYS_ADMIN | 1 << CAP_SYS_PTRACE),
+            names(1 << CAP_SYS_ADMIN | 1 << CAP_SYS_PTRACE),
             Vec::<&str>::new()
         );
-        assert_eq!(missing(1 << CAP_BPF | 1 << CAP_SYS_PTRACE), ["CAP_PERFMON"]);
+        assert_eq!(names(1 << CAP_SYS_ADMIN), ["CAP_SYS_PTRACE"]);
+        assert_eq!(names(1 << CAP_BPF | 1 << CAP_SYS_PTRACE), ["CAP_PERFMON"]);
     }
 }

@@ -185,6 +185,11 @@ impl Probe {
         self.loaded.foreign()
     }
 
+    /// Why the cheapest way was not to be had, if it was tried.
+    pub fn why_not_per_call(&self) -> Option<&str> {
+        self.loaded.why_not_per_call()
+    }
+
     /// The calls that were asked for and that the probe cannot report.
     pub fn unsupported(&self) -> &[SyscallCode] {
         self.loaded.unsupported()

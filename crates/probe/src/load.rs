@@ -29,6 +29,7 @@ pub(crate) struct Loaded {
     boot_time_ns: u64,
     how: How,
     foreign: Watch,
+    why_not_per_call: Option<String>,
     unsupported: Vec<SyscallCode>,
 }
 
@@ -71,7 +72,13 @@ pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
         Some(How::PerCall) => per_call(),
         Some(How::AllCalls) => all_calls(),
         // What was wrong with the better way is worth more than what is wrong with the other.
-        None => per_call().or_else(|error| all_calls().map_err(|_| error)),
+        None => per_call().or_else(|error| match all_calls() {
+            Ok(loaded) => Ok(Loaded {
+                why_not_per_call: Some(error.to_string()),
+                ..loaded
+            }),
+            Err(_) => Err(error),
+        }),
     }
 }
 
@@ -147,6 +154,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         boot_time_ns,
         how,
         foreign,
+        why_not_per_call: None,
         unsupported,
     })
 }
@@ -412,6 +420,10 @@ impl Loaded {
             Watch::Off
         };
         self.links.extend(link);
+    }
+
+    pub(crate) fn why_not_per_call(&self) -> Option<&str> {
+        self.why_not_per_call.as_deref()
     }
 
     pub(crate) fn unsupported(&self) -> &[SyscallCode] {
