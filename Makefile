@@ -5,7 +5,7 @@ CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run build test test-kernels lint bench fuzz fmt deps deny docs
+.PHONY: help run build test test-containers test-kernels lint bench fuzz fmt deps deny docs
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s:
@@ -18,6 +18,10 @@ build: deps ## the release binary: target/release/falco
 
 test: deps ## every test; the live ones need root and BTF and say so where they are missing
 	$(CARGO) test --workspace
+
+test-containers: deps ## containers of Podman and containerd, which it installs: a thousand, started and gone; slow
+	$(SUDO) apt-get install -y --no-install-recommends podman containerd runc busybox-static
+	FALCO_CONTAINERS=1000 $(CARGO) test -p falco --test containers -- --nocapture
 
 test-kernels: deps ## the probe's live tests on Debian's kernels 5.10, 6.1 and 6.12, under qemu; slow
 	scripts/test-kernels

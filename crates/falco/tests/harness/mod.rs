@@ -110,6 +110,12 @@ impl Falco {
         }
     }
 
+    /// Whether an alert of that rule was among those looked at.
+    pub(crate) fn has_seen(&self, rule: &str) -> bool {
+        let (alerts, _) = printed(&self.seen);
+        alerts.iter().any(|alert| alert["rule"] == rule)
+    }
+
     /// The last lines that it printed.
     pub(crate) fn seen(&self) -> String {
         let mut text = String::new();
