@@ -168,15 +168,21 @@ fn act(name: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn group_for(actions: &[&Action]) -> anyhow::Result<Option<Group>> {
+/// The group for the actions in containers, if there are any, and if one can be had.
+fn group_for(actions: &[&Action]) -> Option<Group> {
     let needed = actions
         .iter()
         .any(|action| action.place == Place::Container);
-    needed.then(Group::new).transpose()
+    if !needed {
+        return None;
+    }
+    Group::new()
+        .map_err(|error| say(&format!("no actions in containers: {error:#}")))
+        .ok()
 }
 
 fn run_all(actions: &[&'static Action]) -> anyhow::Result<ExitCode> {
-    let group = group_for(actions)?;
+    let group = group_for(actions);
     let mut failed = 0;
     for action in actions {
         let line = match perform(action, group.as_ref())? {
@@ -248,7 +254,7 @@ fn again_and_again(words: &[String]) -> anyhow::Result<ExitCode> {
         }
     }
     let actions = chosen(&words.patterns)?;
-    let group = group_for(&actions)?;
+    let group = group_for(&actions);
     let step = Duration::from_secs_f64(1.0 / rate);
     let (start, mut done) = (Instant::now(), 0);
     let mut next = start;
@@ -285,13 +291,15 @@ fn test(words: &[String]) -> anyhow::Result<ExitCode> {
             _ => bail!("test has no option {option}"),
         }
     }
+    if file.is_some() && address.is_some() {
+        bail!("--alerts and --http exclude each other");
+    }
     let actions = chosen(&words.patterns)?;
-    let group = group_for(&actions)?;
+    let group = group_for(&actions);
     let mut alerts = match (file, address) {
-        (Some(file), None) => Alerts::follow(Path::new(file))?,
-        (None, Some(address)) => Alerts::listen(address)?,
-        (None, None) => Alerts::start(&falco, &rules)?,
-        _ => bail!("--alerts and --http exclude each other"),
+        (Some(file), _) => Alerts::follow(Path::new(file))?,
+        (_, Some(address)) => Alerts::listen(address)?,
+        _ => Alerts::start(&falco, &rules)?,
     };
     let limit = Duration::from_secs_f64(limit);
     let start = Instant::now();
