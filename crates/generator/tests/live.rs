@@ -1,14 +1,17 @@
 //! A falco that watches this machine notices everything the generator does.
 //!
 //! Needs root, a kernel with BTF, and the built falco beside the generator; says so and skips where one is missing.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says what it skips"
+)]
 
 use std::path::Path;
 use std::process::Command;
 
 fn skip(why: &str) {
-    use std::io::Write as _;
-    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+    eprintln!("skipped: {why}");
 }
 
 #[test]
