@@ -233,10 +233,10 @@ struct in6_addr {
 	u8 bytes[16];
 };
 struct sock_common {
-	u32 skc_daddr;
+	u32 skc_daddr, skc_rcv_saddr;
 	u16 skc_dport;
 	u16 skc_family;
-	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 struct sock {
 	struct sock_common __sk_common;

@@ -101,15 +101,108 @@ static __always_inline void put_sockaddr_in(struct scratch *s, u32 length)
 	put_length(s, written);
 }
 
-/* An address that a program passed in. */
-static __always_inline void put_sockaddr(struct scratch *s, const void *from, u32 length)
+/* An address that a program passed in, into the place for paths; its length, 0 when it cannot be read. */
+static __always_inline u32 read_sockaddr(struct scratch *s, const void *from, u32 length)
 {
 	if (length > SOCKADDR_MAX)
 		length = SOCKADDR_MAX;
 	length = masked(length, SOCKADDR_MAX);
-	if (!from || bpf_probe_read_user(s->path, length, from))
-		length = 0;
-	put_sockaddr_in(s, length);
+	return from && bpf_probe_read_user(s->path, length, from) == 0 ? length : 0;
+}
+
+static __always_inline void put_sockaddr(struct scratch *s, const void *from, u32 length)
+{
+	put_sockaddr_in(s, read_sockaddr(s, from, length));
+}
+
+#define SOCK_DGRAM 2
+#define LOOPBACK __builtin_bswap32(0x7f000001)
+
+/* One end of a socket, as the kernel has it: the memory of the caller may say something else by now. */
+struct end {
+	u16 port; /* in the order of the network; 0 when it is not known */
+	u32 addr;
+	struct in6_addr addr6;
+	bool is_remote;
+};
+
+static __always_inline bool is_zero(const struct in6_addr *addr)
+{
+	const u64 *words = (const void *)addr;
+
+	return !words[0] && !words[1];
+}
+
+/* What the caller's memory may keep of an address although the kernel made something else of it: nowhere in particular, which becomes
+ * the loopback when connecting, and any port when binding. */
+static __always_inline u32 correct_in(struct user_in *in, const struct end *end)
+{
+	in->family = AF_INET;
+	if (in->addr || !end->is_remote || end->addr != LOOPBACK)
+		in->addr = end->addr;
+	if (in->port || end->is_remote)
+		in->port = end->port;
+	return sizeof(*in);
+}
+
+static __always_inline u32 correct_in6(struct user_in6 *in, const struct end *end)
+{
+	struct in6_addr loopback = {.bytes = {[15] = 1}};
+	const u64 *have = (const void *)&end->addr6, *want = (const void *)&loopback;
+
+	in->family = AF_INET6;
+	if (!is_zero(&in->addr) || !end->is_remote || have[0] != want[0] || have[1] != want[1])
+		in->addr = end->addr6;
+	if (in->port || end->is_remote)
+		in->port = end->port;
+	return sizeof(*in);
+}
+
+/* Sets the address in the place for paths right, after the kernel took it; its length. */
+static __always_inline u32 correct_sockaddr(struct scratch *s, struct sock *sk, struct end *end, u32 length)
+{
+	u16 family = sk ? BPF_CORE_READ(sk, __sk_common.skc_family) : 0;
+
+	if (!end->port || length < sizeof(u16))
+		return length;
+	if (family == AF_INET)
+		return correct_in((void *)s->path, end);
+	if (family != AF_INET6)
+		return length;
+	/* A socket for both takes addresses of the older kind. */
+	if (*(u16 *)s->path == AF_INET && length >= sizeof(struct user_in) && length < sizeof(struct user_in6)) {
+		end->addr = ((const u32 *)&end->addr6)[3];
+		return correct_in((void *)s->path, end);
+	}
+	return correct_in6((void *)s->path, end);
+}
+
+/* The address that a socket was connected to. */
+static __always_inline void put_connected(struct scratch *s, struct sock *sk, u32 length)
+{
+	struct end end = {.is_remote = true};
+
+	if (sk) {
+		end.port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+		end.addr = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+		end.addr6 = BPF_CORE_READ(sk, __sk_common.skc_v6_daddr);
+	}
+	put_sockaddr_in(s, correct_sockaddr(s, sk, &end, length));
+}
+
+/* The address that a socket was bound to. */
+static __always_inline void put_bound(struct scratch *s, struct sock *sk, u32 length)
+{
+	struct inet_sock *inet = (void *)sk;
+	struct end end = {};
+
+	/* What raw sockets have there is the protocol. */
+	if (sk && BPF_CORE_READ(sk, sk_type) <= SOCK_DGRAM) {
+		end.port = BPF_CORE_READ(inet, inet_sport);
+		end.addr = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+		end.addr6 = BPF_CORE_READ(sk, __sk_common.skc_v6_rcv_saddr);
+	}
+	put_sockaddr_in(s, correct_sockaddr(s, sk, &end, length));
 }
 
 static __always_inline u16 push_tuple_in(struct scratch *s, struct sock *sk, enum direction direction, const void *to)

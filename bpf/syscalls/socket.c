@@ -50,7 +50,7 @@ SYSCALL(bind)
 	if (!s)
 		return;
 	put_s64(s, call->ret);
-	put_sockaddr(s, arg_ptr(call, 1), arg(call, 2));
+	put_bound(s, call->ret == 0 ? sock_of(arg_fd(call, 0)) : NULL, read_sockaddr(s, arg_ptr(call, 1), arg(call, 2)));
 	put_s64(s, arg_fd(call, 0));
 	event_send(s, DROP_OTHER);
 }
@@ -59,16 +59,17 @@ SYSCALL(connect)
 {
 	struct scratch *s = BEGIN(SOCKET_CONNECT_X);
 	s64 fd = arg_fd(call, 0);
+	bool taken = call->ret == 0 || call->ret == -EINPROGRESS;
 
 	if (!s)
 		return;
 	put_s64(s, call->ret);
-	if (call->ret == 0 || call->ret == -EINPROGRESS)
+	if (taken)
 		put_tuple(s, fd, OUTBOUND, arg_ptr(call, 1));
 	else
 		put_empty(s);
 	put_s64(s, fd);
-	put_sockaddr(s, arg_ptr(call, 1), arg(call, 2));
+	put_connected(s, taken ? sock_of(fd) : NULL, read_sockaddr(s, arg_ptr(call, 1), arg(call, 2)));
 	event_send(s, DROP_CONNECT);
 }
 

@@ -305,7 +305,7 @@ static __always_inline void connected_by(const struct request *r, struct sock *s
 		put_empty(s);
 	put_s64(s, old_file(r));
 	bpf_probe_read_kernel(s->path, sizeof(r->addr), r->addr);
-	put_sockaddr_in(s, r->addr_length);
+	put_connected(s, result == 0 || result == -EINPROGRESS ? sk : NULL, r->addr_length);
 	event_send(s, DROP_CONNECT);
 }
 

@@ -339,7 +339,16 @@ fn make_rings(object: &mut Object, config: &Config, cpus: u32) -> Result<Vec<Map
             .map_err(failed)?;
         }
     }
+    if let Some(map) = &map {
+        freeze(map).map_err(failed)?;
+    }
     Ok(rings)
+}
+
+/// Lets nobody write to a map any more but programs of the kernel.
+fn freeze(map: &MapImpl<'_, Mut>) -> libbpf_rs::Result<()> {
+    let id = map.info()?.info.id;
+    MapHandle::from_map_id(id)?.freeze()
 }
 
 fn map_mut<'a>(object: &'a mut Object, name: &str) -> Option<MapImpl<'a, Mut>> {
@@ -363,6 +372,8 @@ fn fill_dispatcher(object: &mut Object, handlers: &[Handler]) -> libbpf_rs::Resu
                 MapFlags::ANY,
             )?;
         }
+        // From here on nobody can take a call away from us, whatever privileges he has.
+        freeze(&map)?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ fn tested(name: &str, tests: &str) -> bool {
         format!("\"{name} "),
         format!("seen, \"{name}\""),
         format!("take(\"{name}\")"),
+        format!("(\"{name}\", "),
     ];
     ways.iter().any(|way| tests.contains(way.as_str()))
 }
