@@ -28,8 +28,7 @@
 SEC("tp_btf/sys_exit")
 int dispatch(u64 *ctx)
 {
-	if (!ignored(ctx[1]))
-		bpf_tail_call(ctx, &handlers, call_code((void *)ctx[0], bpf_get_current_task_btf()));
+	bpf_tail_call(ctx, &handlers, call_code((void *)ctx[0], current_task()));
 	return 0;
 }
 
@@ -37,10 +36,10 @@ int dispatch(u64 *ctx)
 SEC("tp_btf/sys_exit")
 int dispatch_foreign(u64 *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct pt_regs *regs = (void *)ctx[0];
 
-	if (is_foreign(regs, task) && !ignored(ctx[1]))
+	if (is_foreign(regs, task))
 		bpf_tail_call(ctx, &handlers, call_code(regs, task));
 	return 0;
 }

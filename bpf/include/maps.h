@@ -11,6 +11,8 @@ struct config {
 	u32 own_pid;      /* the process whose calls are not reported: ours */
 	u32 snaplen;      /* how many bytes of data are reported */
 	u32 drop_failed;  /* whether calls that failed are left out */
+	u32 fair_bytes;   /* how much of a ring a control group may fill at a time when it is over half full; 0: any */
+	u32 slots;        /* how many events a CPU may be building at once: several where a program can lose its CPU to another */
 };
 const volatile struct config config SEC(".rodata.config");
 
@@ -47,8 +49,11 @@ volatile u32 asleep SEC(".data.asleep");
 #define PATH_MASK (PATH_MAX_BYTES - 1)
 
 /* Where one CPU builds an event. */
+#define SLOTS_MAX 3
+
 struct scratch {
 	u32 key;     /* where it is in its map */
+	u64 taken;   /* how many programs want it: who is alone has it */
 	u64 end;     /* where the next parameter goes */
 	u64 lengths; /* where its length goes */
 	u64 room;    /* how many bytes of data may still be appended, */
@@ -63,7 +68,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, u32);
 	__type(value, struct scratch);
-	__uint(max_entries, 1); /* set to the number of CPUs */
+	__uint(max_entries, 1); /* set to the number of CPUs, times the slots */
 } scratches SEC(".maps");
 
 struct ring {
@@ -100,6 +105,8 @@ struct counters {
 	u64 dropped[DROP_CAUSES];
 	/* Parameters left empty because the memory they lie in was not there to be read. */
 	u64 unreadable;
+	/* Of the dropped: because their control group had its share. */
+	u64 over_share;
 };
 
 struct {
@@ -124,3 +131,24 @@ struct {
 	__uint(value_size, sizeof(u32));
 	__uint(max_entries, 512);
 } handlers SEC(".maps");
+
+/* Lost events by their code, for whatever cause. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, u32);
+	__type(value, u64);
+	__uint(max_entries, 512);
+} lost SEC(".maps");
+
+/* What control groups filled of the rings that are over half full. */
+struct share {
+	u64 period;
+	u64 bytes;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, u64);
+	__type(value, struct share);
+	__uint(max_entries, 4096);
+} shares SEC(".maps");

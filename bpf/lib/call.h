@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* A system call at its exit: the arguments are still in the registers that it was entered with.
  *
- * SYSCALL(name) { ... } makes two programs of one body: one for the tracepoint of that call alone, and one that the dispatcher on
- * the exit of all calls jumps to. The loader loads one of them. */
+ * SYSCALL(name) { ... } makes two programs of one body: one for the tracepoint of that call alone; and one for the exit of the
+ * kernel's function, or for the dispatcher on the exit of all calls to jump to, which hand out the same. The loader loads one. */
 #pragma once
 
 #include "event.h"
+#include "file.h"
 
 /* How a call was made: what its numbers, registers and the structures that it points to look like. */
 enum abi {
@@ -45,7 +46,9 @@ static __always_inline u32 number_of(struct pt_regs *regs)
 
 static __always_inline bool is_32(struct task_struct *task)
 {
-	return task->thread_info.status & TS_COMPAT;
+	if (HAS_HELPER(get_current_task_btf))
+		return bpf_get_current_task_btf()->thread_info.status & TS_COMPAT;
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
 }
 
 static __always_inline void native_args(struct call *call, struct pt_regs *regs)
@@ -100,7 +103,7 @@ static __always_inline u32 number_of(struct pt_regs *regs)
 
 static __always_inline bool is_32(struct task_struct *task)
 {
-	return task->thread_info.flags & TIF_32BIT;
+	return BPF_CORE_READ(task, thread_info.flags) & TIF_32BIT;
 }
 
 static __always_inline void native_args(struct call *call, struct pt_regs *regs)
@@ -170,6 +173,33 @@ static __always_inline u32 call_code(struct pt_regs *regs, struct task_struct *t
 	}
 }
 
+/* The registers of a call that the current task is in, for bpf_probe_read_kernel. */
+static __always_inline struct pt_regs *regs_of(struct task_struct *task)
+{
+	if (HAS_HELPER(task_pt_regs))
+		return (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	/* "bpf: Add bpf_task_pt_regs() helper" (5.15): until then they are at the end of four pages. */
+	return (void *)((u64)BPF_CORE_READ(task, stack) + 4 * 4096 - bpf_core_type_size(struct pt_regs));
+}
+
+static __always_inline u32 number_at(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, orig_ax);
+#else
+	return BPF_CORE_READ(regs, syscallno);
+#endif
+}
+
+static __always_inline u64 first_arg(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, di);
+#else
+	return BPF_CORE_READ(regs, orig_x0);
+#endif
+}
+
 static __always_inline u64 arg(const struct call *call, int index)
 {
 	return call->args[index];
@@ -205,7 +235,9 @@ static __always_inline bool ignored(long ret)
 	{                                                                       \
 		struct pt_regs *regs = (void *)ctx[0];                          \
 		struct call call = {.ret = ctx[1]};                             \
-		call.abi = abi_of(regs, bpf_get_current_task_btf());            \
+		if (ignored(call.ret))                                          \
+			return 0;                                               \
+		call.abi = abi_of(regs, current_task());                        \
 		if (call.abi == ABI_32 || call.abi == ABI_IN_MEMORY)            \
 			narrow_args(&call, regs);                               \
 		else                                                            \

@@ -37,19 +37,38 @@ static __always_inline struct scratch *scratch_at(u32 key)
 	return bpf_map_lookup_elem(&scratches, &key);
 }
 
-static __always_inline struct scratch *my_scratch(void)
+/* A place to build an event in, given back by event_send. A task that loses its CPU meanwhile keeps it. */
+static __always_inline struct scratch *take_scratch(void)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = scratch_at(cpu);
+	u32 key = bpf_get_smp_processor_id() * config.slots;
+	struct scratch *s;
+	int i;
 
-	if (s)
-		s->key = cpu;
-	return s;
+	for (i = 0; i < SLOTS_MAX && i < config.slots; i++, key++) {
+		s = scratch_at(key);
+		if (!s)
+			return NULL;
+		s->key = key;
+		if (config.slots == 1)
+			return s;
+		/* Two who come at once may both go on to the next; older kernels have no exchange. */
+		__sync_fetch_and_add(&s->taken, 1);
+		if (*(volatile u64 *)&s->taken == 1)
+			return s;
+		__sync_fetch_and_add(&s->taken, -1);
+	}
+	return NULL;
+}
+
+static __always_inline void give_back(struct scratch *s)
+{
+	if (config.slots > 1)
+		__sync_fetch_and_add(&s->taken, -1);
 }
 
 static __always_inline struct scratch *event_begin_for(u16 code, u32 params, u64 thread)
 {
-	struct scratch *s = my_scratch();
+	struct scratch *s = take_scratch();
 
 	if (!s) {
 		count_drop(DROP_NO_SCRATCH);
@@ -178,25 +197,63 @@ static __always_inline void wake(void *ring)
 		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline void event_send(struct scratch *s, enum drop_cause group)
+/* A share is counted anew every 134 ms. */
+#define SHARE_PERIOD_BITS 27
+
+/* Whether a ring that is over half full takes an event of the current control group. What makes processes and ends them, all that
+ * comes later hangs on: that always. A ring over three quarters full is for those who sent next to nothing. */
+static __always_inline bool within_share(void *ring, u64 size, enum drop_cause group)
+{
+	u64 filled = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA), half = 8ULL * config.fair_bytes;
+	u64 period = bpf_ktime_get_boot_ns() >> SHARE_PERIOD_BITS, owner;
+	struct share *share, fresh = {.period = period, .bytes = size};
+
+	if (filled <= half || group == DROP_CLONE_FORK || group == DROP_EXECVE || group == DROP_PROC_EXIT)
+		return true;
+	owner = bpf_get_current_cgroup_id();
+	share = bpf_map_lookup_elem(&shares, &owner);
+	if (!share || share->period != period) {
+		bpf_map_update_elem(&shares, &owner, &fresh, 0 /* BPF_ANY */);
+		return true;
+	}
+	if (share->bytes + size > (filled > half + half / 2 ? config.fair_bytes / 16 : config.fair_bytes))
+		return false;
+	__sync_fetch_and_add(&share->bytes, size);
+	return true;
+}
+
+static __always_inline void event_write(struct scratch *s, enum drop_cause group)
 {
 	struct counters *count = my_counters();
-	u32 cpu = bpf_get_smp_processor_id();
-	u64 size = s->end;
+	u32 cpu = bpf_get_smp_processor_id(), code = HEADER_CODE(s);
+	u64 size = s->end, *lost_of_code;
 	void *ring;
 
 	if (!count)
 		return;
 	count->events++;
-	if (size >= EVENT_MAX) {
-		count->dropped[DROP_TOO_LARGE]++;
-		return;
+	if (size < EVENT_MAX) {
+		HEADER_LENGTH(s) = size;
+		ring = bpf_map_lookup_elem(&rings, &cpu);
+		if (ring && config.fair_bytes && !within_share(ring, size, group))
+			count->over_share++;
+		else if (ring && !bpf_ringbuf_output(ring, s->data, size & EVENT_MASK, BPF_RB_NO_WAKEUP)) {
+			/* Only now, after the kernel's barrier: the consumer first says that it sleeps, then looks at the ring once more. */
+			if (asleep)
+				wake(ring);
+			return;
+		}
+	} else {
+		group = DROP_TOO_LARGE;
 	}
-	HEADER_LENGTH(s) = size;
-	ring = bpf_map_lookup_elem(&rings, &cpu);
-	if (!ring || bpf_ringbuf_output(ring, s->data, size & EVENT_MASK, BPF_RB_NO_WAKEUP))
-		count->dropped[group]++;
-	/* Only now, after the kernel's barrier: the consumer first says that it sleeps, then looks at the ring once more. */
-	else if (asleep)
-		wake(ring);
+	count->dropped[group]++;
+	lost_of_code = bpf_map_lookup_elem(&lost, &code);
+	if (lost_of_code)
+		*lost_of_code += 1;
+}
+
+static __always_inline void event_send(struct scratch *s, enum drop_cause group)
+{
+	event_write(s, group);
+	give_back(s);
 }

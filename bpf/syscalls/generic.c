@@ -26,8 +26,9 @@ SEC("tp_btf/sys_exit")
 int any_generic(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
-	u32 code = call_code(regs, bpf_get_current_task_btf()), number = calls.number[masked(code, NUMBERS_MAX - 1)];
+	u32 code = call_code(regs, current_task()), number = calls.number[masked(code, NUMBERS_MAX - 1)];
 
-	generic(code, number ? number : number_of(regs));
+	if (!ignored(ctx[1]))
+		generic(code, number ? number : number_of(regs));
 	return 0;
 }

@@ -183,11 +183,14 @@ int uring_submitted(u64 *ctx)
 {
 	struct io_kiocb *req = (void *)ctx[0];
 	u8 op = BPF_CORE_READ(req, opcode);
-	struct scratch *s = my_scratch();
+	struct scratch *s;
 	struct request *r;
 	u64 key = (u64)req, id = bpf_get_current_pid_tgid();
 
-	if (op >= OPS_MAX || !operations[masked(op, OPS_MAX - 1)] || !s || id >> 32 == config.own_pid)
+	if (op >= OPS_MAX || !operations[masked(op, OPS_MAX - 1)] || id >> 32 == config.own_pid)
+		return 0;
+	s = take_scratch();
+	if (!s)
 		return 0;
 	r = (void *)s->data;
 	r->op = op;
@@ -250,6 +253,7 @@ int uring_submitted(u64 *ctx)
 	}
 	}
 	bpf_map_update_elem(&requests, &key, r, 0);
+	give_back(s);
 	return 0;
 }
 

@@ -28,6 +28,7 @@ use falco_rules::{
     AppendOutput, ExtraField, Matching, Priority, Selected, Selection,
     yaml::{self, Mark},
 };
+use falco_sources::probe::How;
 use serde_json::Value;
 
 use crate::{cli::Options, log::Level};
@@ -91,6 +92,10 @@ pub(crate) struct Config {
     pub(crate) log_syslog: bool,
     pub(crate) log_level: Level,
     pub(crate) snaplen: u32,
+    /// How the probe is to attach; `None`: the best way that works.
+    pub(crate) kernel_attach: Option<How>,
+    /// Whether no control group may fill the rings alone.
+    pub(crate) kernel_fair_share: bool,
     pub(crate) all_syscalls: bool,
     pub(crate) custom_syscalls: Vec<String>,
     /// The fields `static.KEY` with their values.
@@ -317,6 +322,8 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         log_stderr: keys.truth("log_stderr", false),
         log_syslog: keys.truth("log_syslog", true),
         log_level,
+        kernel_attach: engine::attach(keys)?,
+        kernel_fair_share: keys.truth("kernel_fair_share", false),
         snaplen: match keys.number("falco_libs.snaplen", 0) {
             0 => 80,
             bytes => bytes,

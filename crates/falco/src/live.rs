@@ -19,6 +19,8 @@ pub(crate) fn open(config: &Config, calls: &[SyscallCode]) -> Result<(Source, St
     let mut probe_config = probe::Config {
         calls: calls.to_vec(),
         snaplen: config.snaplen,
+        how: config.kernel_attach,
+        fair_share: config.kernel_fair_share,
         ..probe::Config::default()
     };
     if let Engine::Probe {
@@ -54,11 +56,16 @@ pub(crate) fn open(config: &Config, calls: &[SyscallCode]) -> Result<(Source, St
                 "Calls of 32-bit programs, and by `int 0x80`: not watched (foreign_calls)."
             }
         });
-        if let Some(cause) = live.probe().why_not_per_call() {
-            let first = cause.lines().next().unwrap_or_default();
-            log::info(&format!(
-                "A tracepoint for each would cost other programs less ({first}). It takes CAP_DAC_READ_SEARCH and a tracefs at /sys/kernel/tracing."
-            ));
+        for (how, why) in live.probe().refused() {
+            let why = why.to_string();
+            let why = why.lines().next().unwrap_or_default();
+            if *how == probe::How::PerCall {
+                log::info(&format!(
+                    "A tracepoint for each would cost other programs less ({why}). It takes CAP_DAC_READ_SEARCH and a tracefs at /sys/kernel/tracing."
+                ));
+            } else {
+                log::line(log::Level::Debug, &format!("Not by {how}: {why}"));
+            }
         }
         log::info(&match live.not_dumped() {
             None => "Processes that run already: told by the kernel's iterators.".to_owned(),

@@ -215,7 +215,10 @@ fn replace(
     reloader: &Reloader,
 ) -> anyhow::Result<()> {
     let old = engine.set();
-    let same = old.config.engine == set.config.engine && old.config.snaplen == set.config.snaplen;
+    let same = old.config.engine == set.config.engine
+        && old.config.snaplen == set.config.snaplen
+        && old.config.kernel_attach == set.config.kernel_attach
+        && old.config.kernel_fair_share == set.config.kernel_fair_share;
     let mut fresh_source = false;
     let asked = |call| old.calls.contains(call);
     let live = matches!(source, Source::Live(_));

@@ -35,7 +35,7 @@ pub fn dump(mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         .name("falco_dump")
         .and_then(|builder| builder.open_memory(OBJECT))
         .map_err(refused)?;
-    set_knobs(&mut open, &Config::default(), boot_time_ns());
+    set_knobs(&mut open, &Config::default(), 1, boot_time_ns());
     let object = open.load().map_err(refused)?;
     for name in ITERATORS {
         let mut programs = object.progs_mut();

@@ -29,13 +29,14 @@ mod perf;
 mod ring;
 mod stats;
 mod tracefs;
+mod trial;
 
 use std::{
     fmt,
     time::{Duration, Instant},
 };
 
-use falco_event::SyscallCode;
+use falco_event::{EventCode, SyscallCode};
 
 pub use dump::dump;
 pub use error::Error;
@@ -63,6 +64,8 @@ pub struct Config {
     /// Whether calls by the kernel's other interfaces (32-bit programs, `int 0x80`) are watched, too. A program on all calls
     /// watches them in any case.
     pub foreign: Foreign,
+    /// Whether a control group may not fill more than its share of a ring that is over half full.
+    pub fair_share: bool,
     /// How to watch; `None`: the cheapest way that works here.
     pub how: Option<How>,
 }
@@ -76,6 +79,7 @@ impl Default for Config {
             snaplen: 80,
             drop_failed: false,
             foreign: Foreign::default(),
+            fair_share: false,
             how: None,
         }
     }
@@ -84,6 +88,8 @@ impl Default for Config {
 /// How the system calls are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
+    /// A program on the exit of the kernel's function of each call that is asked for: other calls do not notice.
+    Functions,
     /// A program on the exit of each call that is asked for: other calls hardly notice.
     PerCall,
     /// One program on the exit of all calls, which looks up whether somebody asked.
@@ -93,6 +99,9 @@ pub enum How {
 impl fmt::Display for How {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            How::Functions => {
+                "the exit of the kernel's function for each system call that is asked for"
+            }
             How::PerCall => "a tracepoint for each system call that is asked for",
             How::AllCalls => "one tracepoint for all system calls, with a table of those asked for",
         })
@@ -175,6 +184,11 @@ impl Probe {
         self.loaded.programs()
     }
 
+    /// How many events of each kind were lost, of those that were.
+    pub fn lost(&self) -> Vec<(EventCode, u64)> {
+        self.loaded.lost()
+    }
+
     /// How the calls are watched.
     pub fn how(&self) -> How {
         self.loaded.how()
@@ -185,9 +199,9 @@ impl Probe {
         self.loaded.foreign()
     }
 
-    /// Why the cheapest way was not to be had, if it was tried.
-    pub fn why_not_per_call(&self) -> Option<&str> {
-        self.loaded.why_not_per_call()
+    /// The ways that would have been better, and why they do not work here.
+    pub fn refused(&self) -> &[(How, Error)] {
+        self.loaded.refused()
     }
 
     /// The calls that were asked for and that the probe cannot report.

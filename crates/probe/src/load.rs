@@ -1,19 +1,20 @@
 //! Loading and attaching: with the dump the only file that talks to libbpf.
 
 use std::{
+    collections::BTreeSet,
     os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd},
     sync::Mutex,
 };
 
-use falco_event::{SyscallCode, codes::GENERIC_X};
+use falco_event::{EventCode, SyscallCode, codes::GENERIC_X};
 use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, ObjectBuilder, OpenObject,
-    PrintLevel, num_possible_cpus, set_print,
+    PrintLevel, ProgramAttachType, num_possible_cpus, set_print,
 };
 
 use crate::{
     Config, Foreign, How, Program, Stats, bell::Bell, beside::Beside, error, error::Error, foreign,
-    numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs,
+    numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs, trial,
 };
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -29,7 +30,9 @@ pub(crate) struct Loaded {
     boot_time_ns: u64,
     how: How,
     foreign: Watch,
-    why_not_per_call: Option<String>,
+    refused: Vec<(How, Error)>,
+    /// What is left to be done when calls of other interfaces are to be watched beside programs at functions.
+    foreign_set: Option<ForeignSet>,
     unsupported: Vec<SyscallCode>,
 }
 
@@ -49,37 +52,101 @@ const DISPATCH_FOREIGN: &str = "dispatch_foreign";
 
 /// What one call needs: the name of its program, which calls without one of their own share, and the number of its tracepoint, if it
 /// is attached there.
+#[derive(Debug)]
 struct Handler {
     call: SyscallCode,
     program: &'static str,
     tracepoint: Option<u64>,
+    /// Whether the machine's own interface has the call.
+    is_native: bool,
 }
+
+/// A share of a ring is so much smaller; half a ring is eight of them in `bpf/lib/event.h`.
+const SHARES: u32 = 16;
+
+/// How many events a CPU may be building at once where a task can lose it meanwhile (`SLOTS_MAX` in `bpf/include/maps.h`).
+const SLOTS_MAX: u32 = 3;
 
 /// The program of the calls whose parameters are not read.
 const GENERIC: &str = "generic";
 
+/// The ways to watch, best first.
+const WAYS: [How; 3] = [How::Functions, How::PerCall, How::AllCalls];
+
 pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
     error::check_machine()?;
-    let per_call = || match Tracefs::open() {
-        Ok(tracefs) => load_as(config, How::PerCall, Some(&tracefs)),
-        Err(cause) => Err(Error::Refused {
-            cause: format!("tracefs: {cause}"),
-            detail: String::new(),
-        }),
-    };
-    let all_calls = || load_as(config, How::AllCalls, None);
-    match config.how {
-        Some(How::PerCall) => per_call(),
-        Some(How::AllCalls) => all_calls(),
-        // What was wrong with the better way is worth more than what is wrong with the other.
-        None => per_call().or_else(|error| match all_calls() {
-            Ok(loaded) => Ok(Loaded {
-                why_not_per_call: Some(error.to_string()),
-                ..loaded
-            }),
-            Err(_) => Err(error),
-        }),
+    let mut refused = Vec::new();
+    for how in WAYS {
+        if config.how.is_some_and(|only| only != how) {
+            continue;
+        }
+        match try_as(config, how) {
+            Ok(loaded) => return Ok(Loaded { refused, ..loaded }),
+            Err(error) => refused.push((how, error)),
+        }
     }
+    // What was wrong with tracepoints is worth most: they work nearly everywhere.
+    let worth = |(how, _): &&(How, Error)| *how == How::PerCall;
+    let at = refused.iter().position(|way| worth(&way)).unwrap_or(0);
+    Err(refused.swap_remove(at).1)
+}
+
+fn try_as(config: &Config, how: How) -> Result<Loaded, Error> {
+    let because = |cause: String| Error::Refused {
+        cause,
+        detail: String::new(),
+    };
+    match how {
+        How::Functions => {
+            trial::function_exits().map_err(|cause| because(cause.to_string()))?;
+            // Calls that share a program are at tracepoints all the same, if they can be.
+            load_as(config, how, Tracefs::open().ok().as_ref())
+        }
+        How::PerCall => {
+            let tracefs = Tracefs::open().map_err(|cause| because(format!("tracefs: {cause}")))?;
+            load_as(config, how, Some(&tracefs))
+        }
+        How::AllCalls => load_as(config, how, None),
+    }
+}
+
+/// What the kernel's function of a call may be named: those without arguments are known by their inner name.
+fn functions(call: &str) -> [String; 2] {
+    let interface = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x64"
+    };
+    [
+        format!("__{interface}_sys_{call}"),
+        format!("__do_sys_{call}"),
+    ]
+}
+
+fn open_object() -> libbpf_rs::Result<OpenObject> {
+    ObjectBuilder::default().name("falco")?.open_memory(OBJECT)
+}
+
+/// Makes programs those of the exits of functions; of which calls.
+fn put_at_functions(open: &mut OpenObject, handlers: &[Handler]) -> BTreeSet<&'static str> {
+    let mut done = BTreeSet::new();
+    for mut program in open.progs_mut() {
+        let name = program.name().to_string_lossy().into_owned();
+        let call = name.strip_prefix("any_");
+        let handler = handlers.iter().find(|handler| {
+            Some(handler.program) == call && handler.program != GENERIC && handler.is_native
+        });
+        if let Some(handler) = handler {
+            program.set_attach_type(ProgramAttachType::TraceFexit);
+            let is_there = |name| program.set_attach_target(0, Some(name)).is_ok();
+            if functions(handler.program).into_iter().any(is_there) {
+                done.insert(handler.program);
+            } else {
+                program.set_attach_type(ProgramAttachType::TraceRawTp);
+            }
+        }
+    }
+    done
 }
 
 fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loaded, Error> {
@@ -89,10 +156,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         detail: Said::take(),
     };
     let cpus = num_possible_cpus().map_err(refused)? as u32;
-    let mut open = ObjectBuilder::default()
-        .name("falco")
-        .and_then(|builder| builder.open_memory(OBJECT))
-        .map_err(refused)?;
+    let mut open = open_object().map_err(refused)?;
     let (handlers, unsupported) = choose(config, &open, tracefs);
     let own_tracefs = if tracefs.is_none() {
         Tracefs::open().ok()
@@ -107,14 +171,19 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         });
     }
     let boot_time_ns = boot_time_ns();
-    set_maps(&mut open, config, cpus, boot_time_ns).map_err(refused)?;
+    let slots = if how == How::Functions { SLOTS_MAX } else { 1 };
+    set_maps(&mut open, config, cpus, slots, boot_time_ns).map_err(refused)?;
     let foreign = match (how, config.foreign) {
         (How::AllCalls, _) | (_, Foreign::Always) => Watch::On,
         (_, Foreign::Never) => Watch::Off,
         (_, Foreign::Auto) if foreign::runs_already() => Watch::On,
         (_, Foreign::Auto) => Watch::Waiting,
     };
-    select(&mut open, how, foreign, &handlers, &beside).map_err(refused)?;
+    let at_functions = match how {
+        How::Functions => put_at_functions(&mut open, &handlers),
+        _ => BTreeSet::new(),
+    };
+    select(&mut open, how, foreign, &handlers, &at_functions, &beside).map_err(refused)?;
     let mut object = open.load().map_err(refused)?;
     let rings = make_rings(&mut object, config, cpus)?;
     let mut links = Vec::new();
@@ -122,9 +191,12 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         let name = program.name().to_string_lossy().into_owned();
         if matches!(
             name.as_str(),
-            "exited" | "executed" | "executed_narrow" | "dispatch"
+            "exited" | "executed" | "executed_narrow" | "born" | "dispatch"
         ) || (name == DISPATCH_FOREIGN && foreign == Watch::On)
             || beside.programs.contains(name.as_str())
+            || name
+                .strip_prefix("any_")
+                .is_some_and(|call| at_functions.contains(call))
         {
             links.push(program.attach().map_err(refused)?);
         } else if let Some(call) = name.strip_prefix("one_") {
@@ -143,10 +215,17 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
             }
         }
     }
-    if foreign != Watch::Off {
+    if how != How::Functions && foreign != Watch::Off {
         fill_dispatcher(&mut object, &handlers).map_err(refused)?;
     }
-    Ok(Loaded {
+    let foreign_set = (how == How::Functions).then(|| ForeignSet {
+        config: config.clone(),
+        handlers,
+        slots,
+        boot_time_ns,
+        object: None,
+    });
+    let mut loaded = Loaded {
         links,
         object,
         rings,
@@ -154,9 +233,60 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         boot_time_ns,
         how,
         foreign,
-        why_not_per_call: None,
+        refused: Vec::new(),
+        foreign_set,
         unsupported,
-    })
+    };
+    if how == How::Functions && foreign == Watch::On {
+        loaded.watch_foreign().map_err(refused)?;
+    }
+    Ok(loaded)
+}
+
+/// What it takes to watch calls by other interfaces where those of the machine's own are at functions: the same programs once more, at
+/// the exit of all calls, in the same maps. Loaded when they are needed.
+#[derive(Debug)]
+struct ForeignSet {
+    config: Config,
+    handlers: Vec<Handler>,
+    slots: u32,
+    boot_time_ns: u64,
+    object: Option<Object>,
+}
+
+fn no_dispatcher() -> libbpf_rs::Error {
+    std::io::Error::new(std::io::ErrorKind::NotFound, DISPATCH_FOREIGN).into()
+}
+
+impl ForeignSet {
+    fn load(&mut self, first: &Object) -> libbpf_rs::Result<Link> {
+        let mut open = open_object()?;
+        set_knobs(&mut open, &self.config, self.slots, self.boot_time_ns);
+        for mut map in open.maps_mut() {
+            let name = map.name().to_string_lossy().into_owned();
+            let same = first.maps().find(|map| map.name() == name.as_str());
+            match same {
+                Some(same) if !same.autocreate() => map.set_autocreate(false)?,
+                // The programs in it are others.
+                Some(same) if name != "handlers" => map.reuse_fd(same.as_fd())?,
+                _ => {}
+            }
+        }
+        for mut program in open.progs_mut() {
+            let name = program.name().to_string_lossy().into_owned();
+            let call = name.strip_prefix("any_");
+            let wanted = |handler: &Handler| Some(handler.program) == call;
+            program.set_autoload(name == DISPATCH_FOREIGN || self.handlers.iter().any(wanted));
+        }
+        let mut object = open.load()?;
+        fill_dispatcher(&mut object, &self.handlers)?;
+        let program = object
+            .progs_mut()
+            .find(|program| program.name() == DISPATCH_FOREIGN);
+        let link = program.map_or_else(|| Err(no_dispatcher()), |program| program.attach())?;
+        self.object = Some(object);
+        Ok(link)
+    }
 }
 
 /// Which programs and maps are loaded.
@@ -165,6 +295,7 @@ fn select(
     how: How,
     foreign: Watch,
     handlers: &[Handler],
+    at_functions: &BTreeSet<&str>,
     beside: &Beside,
 ) -> libbpf_rs::Result<()> {
     set_constants(open, "rodata.operations", &beside.operations);
@@ -181,9 +312,17 @@ fn select(
         program.set_autoload(match (how, name.as_str()) {
             (_, name) if beside.programs.contains(name) => true,
             (_, "exited") => true,
+            (How::Functions, "born") => ["clone", "clone3", "fork", "vfork"]
+                .into_iter()
+                .any(|call| wanted(Some(call))),
             (_, "executed") => wanted(Some("execve")) || wanted(Some("execveat")),
             (How::PerCall, DISPATCH_FOREIGN) => foreign != Watch::Off,
-            (How::PerCall, "executed_narrow") => foreign == Watch::Waiting,
+            (How::Functions | How::PerCall, "executed_narrow") => foreign == Watch::Waiting,
+            // The programs that take the machine's own calls one by one, where their functions are not to be had at tracepoints.
+            (How::Functions, _) => {
+                let is_at_function = |call: &str| at_functions.contains(call);
+                any.is_some_and(is_at_function) || (wanted(one) && !one.is_some_and(is_at_function))
+            }
             (How::PerCall, _) => wanted(one) || (foreign != Watch::Off && wanted(any)),
             (How::AllCalls, "dispatch") => true,
             (How::AllCalls, _) => wanted(any),
@@ -234,6 +373,7 @@ fn choose(
                 call: *code,
                 program,
                 tracepoint,
+                is_native,
             });
         } else if is_native {
             unsupported.push(*code);
@@ -247,25 +387,30 @@ fn set_maps(
     open: &mut OpenObject,
     config: &Config,
     cpus: u32,
+    slots: u32,
     boot_time_ns: u64,
 ) -> libbpf_rs::Result<()> {
     for mut map in open.maps_mut() {
-        let name = map.name().to_string_lossy().into_owned();
-        if name == "scratches" || name == "rings" {
-            map.set_max_entries(cpus)?;
+        match &*map.name().to_string_lossy() {
+            "scratches" => map.set_max_entries(cpus * slots)?,
+            "rings" => map.set_max_entries(cpus)?,
+            _ => {}
         }
     }
-    set_knobs(open, config, boot_time_ns);
+    set_knobs(open, config, slots, boot_time_ns);
     Ok(())
 }
 
 /// The knobs; the same struct is in `bpf/include/maps.h`.
-pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, boot_time_ns: u64) {
+pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, slots: u32, boot_time_ns: u64) {
     let mut knobs = Vec::new();
     knobs.extend(boot_time_ns.to_ne_bytes());
     knobs.extend(std::process::id().to_ne_bytes());
     knobs.extend(config.snaplen.to_ne_bytes());
     knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
+    let fair_bytes = config.fair_share.then_some(config.ring_bytes / SHARES);
+    knobs.extend(fair_bytes.unwrap_or(0).to_ne_bytes());
+    knobs.extend(slots.to_ne_bytes());
     set_constants(open, "rodata.config", &knobs);
     let tables = [numbers::native(), numbers::narrow(), numbers::by_call()];
     set_constants(
@@ -409,6 +554,19 @@ impl Loaded {
         self.foreign
     }
 
+    fn watch_foreign(&mut self) -> libbpf_rs::Result<()> {
+        let link = if let Some(set) = &mut self.foreign_set {
+            let _said = Said::listen();
+            set.load(&self.object)?
+        } else {
+            let mut programs = self.object.progs_mut();
+            let program = programs.find(|program| program.name() == DISPATCH_FOREIGN);
+            program.map_or_else(|| Err(no_dispatcher()), |program| program.attach())?
+        };
+        self.links.push(link);
+        Ok(())
+    }
+
     /// Attaches to the calls of the other interfaces, if they were waited for and a program has come that makes them.
     pub(crate) fn attend(&mut self) {
         if self.foreign != Watch::Waiting {
@@ -419,22 +577,15 @@ impl Loaded {
         if seen.is_none_or(|seen| seen == [0; 4]) {
             return;
         }
-        let program = self
-            .object
-            .progs_mut()
-            .find(|program| program.name() == DISPATCH_FOREIGN);
         // If the kernel refuses what it took before, asking again would not help.
-        let link = program.and_then(|program| program.attach().ok());
-        self.foreign = if link.is_some() {
-            Watch::On
-        } else {
-            Watch::Off
+        self.foreign = match self.watch_foreign() {
+            Ok(()) => Watch::On,
+            Err(_) => Watch::Off,
         };
-        self.links.extend(link);
     }
 
-    pub(crate) fn why_not_per_call(&self) -> Option<&str> {
-        self.why_not_per_call.as_deref()
+    pub(crate) fn refused(&self) -> &[(How, Error)] {
+        &self.refused
     }
 
     pub(crate) fn unsupported(&self) -> &[SyscallCode] {
@@ -470,6 +621,24 @@ impl Loaded {
             })
         };
         loaded.filter_map(ask).collect()
+    }
+
+    pub(crate) fn lost(&self) -> Vec<(EventCode, u64)> {
+        let mut maps = self.object.maps();
+        let map = maps.find(|map| map.name() == "lost");
+        let count = |code: EventCode| {
+            let key = u32::from(code.get()).to_ne_bytes();
+            let per_cpu = map.as_ref()?.lookup_percpu(&key, MapFlags::ANY).ok()??;
+            let words = per_cpu
+                .iter()
+                .filter_map(|word| word.first_chunk())
+                .map(|word| u64::from_ne_bytes(*word));
+            Some(words.sum())
+        };
+        EventCode::all()
+            .filter_map(|code| Some((code, count(code)?)))
+            .filter(|(_, lost)| *lost > 0)
+            .collect()
     }
 }
 

@@ -60,11 +60,13 @@ pub struct Stats {
     pub events: u64,
     /// Parameters that are empty because the memory they lie in could not be read.
     pub unreadable: u64,
+    /// Of the lost: because their control group had filled its share of a ring.
+    pub over_share: u64,
     dropped: [u64; DropCause::ALL.len()],
 }
 
 /// The words of `struct counters`.
-pub(crate) const COUNTER_BYTES: usize = (2 + DropCause::ALL.len()) * 8;
+pub(crate) const COUNTER_BYTES: usize = (3 + DropCause::ALL.len()) * 8;
 
 impl Stats {
     /// Lost for this cause.
@@ -96,6 +98,7 @@ impl Stats {
         let mut delta = *self;
         delta.events = delta.events.saturating_sub(before.events);
         delta.unreadable = delta.unreadable.saturating_sub(before.unreadable);
+        delta.over_share = delta.over_share.saturating_sub(before.over_share);
         for (now, before) in delta.dropped.iter_mut().zip(before.dropped) {
             *now = now.saturating_sub(before);
         }
@@ -112,6 +115,7 @@ impl Stats {
             *dropped += words.next().unwrap_or_default();
         }
         self.unreadable += words.next().unwrap_or_default();
+        self.over_share += words.next().unwrap_or_default();
     }
 }
 
@@ -120,6 +124,7 @@ impl std::iter::Sum for Stats {
         parts.fold(Stats::default(), |mut sum, part| {
             sum.events += part.events;
             sum.unreadable += part.unreadable;
+            sum.over_share += part.over_share;
             for (dropped, part) in sum.dropped.iter_mut().zip(part.dropped) {
                 *dropped += part;
             }
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn counters_are_read_in_order() {
-        let words: Vec<u8> = (1..=12_u64).flat_map(u64::to_ne_bytes).collect();
+        let words: Vec<u8> = (1..=13_u64).flat_map(u64::to_ne_bytes).collect();
         assert_eq!(words.len(), COUNTER_BYTES);
         let mut stats = Stats::default();
         stats.add_counters(&words);
@@ -154,9 +159,10 @@ mod tests {
             (
                 stats.events,
                 stats.dropped(DropCause::CloneFork),
-                stats.unreadable
+                stats.unreadable,
+                stats.over_share
             ),
-            (2, 4, 24)
+            (2, 4, 24, 26)
         );
         assert_eq!(stats.dropped(DropCause::NoScratch), 22);
         let mut later = stats;

@@ -83,6 +83,16 @@ fn a_full_ring_is_counted_by_cause() {
     let stats = probe.stats();
     let read: u64 = drain(&mut probe).values().sum();
     let after = probe.stats();
+    let lost: u64 = probe.lost().iter().map(|(_, count)| count).sum();
+    assert!(
+        lost >= stats.dropped_total(),
+        "each with its event: {lost}, {stats:?}"
+    );
+    let of_rmdir = probe
+        .lost()
+        .into_iter()
+        .find(|(code, _)| code.info().name == "rmdir");
+    assert!(of_rmdir.is_some_and(|(_, count)| count >= 1));
     assert!(stats.dropped(DropCause::Open) > 900, "{stats:?}");
     assert!(
         stats.dropped(DropCause::DirFile) >= 1 && stats.dropped(DropCause::ProcExit) >= 1,
@@ -152,4 +162,81 @@ fn memory_that_is_not_there_is_counted() {
     });
     assert_eq!(drain(&mut probe).get(&(pid, "rmdir".into())), Some(&1));
     assert!(probe.stats().unreadable > before);
+}
+
+/// A control group of its own, with the calling process in it; removed when dropped.
+struct Group(std::path::PathBuf);
+
+impl Group {
+    /// `None` where there is no second version of control groups, or they may not be changed.
+    fn new(name: &str) -> Option<Group> {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+        let mount = mounts.lines().find_map(|line| {
+            let mut words = line.split(' ').skip(1);
+            let path = words.next()?;
+            (words.next()? == "cgroup2").then_some(path)
+        })?;
+        let path = std::path::Path::new(mount).join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).ok()?;
+        Some(Group(path))
+    }
+
+    /// Puts the calling process into it.
+    fn enter(&self) {
+        std::fs::write(self.0.join("cgroup.procs"), "0").unwrap();
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Who was in it has been waited for.
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// One group floods, another does a little while nobody reads: with shares the latter is told all the same.
+#[test]
+#[allow(clippy::print_stdout)]
+fn a_noisy_group_leaves_room_for_others() {
+    const PLANTED: u64 = 20;
+    let (Some(noisy), Some(quiet)) = (Group::new("falco-noisy"), Group::new("falco-quiet")) else {
+        println!("skipped: there is no second version of control groups to be had");
+        return;
+    };
+    for fair_share in [true, false] {
+        let config = Config {
+            ring_bytes: 1 << 20,
+            cpus_per_ring: 0,
+            fair_share,
+            ..Config::default()
+        };
+        let Some(mut probe) = open(&["rmdir"], &config) else {
+            return;
+        };
+        let flood = || {
+            noisy.enter();
+            for _ in 0..100_000 {
+                call!(libc::SYS_rmdir, ptr(c"/does/not/exist"));
+            }
+        };
+        run(flood);
+        let pid = run(|| {
+            quiet.enter();
+            for _ in 0..PLANTED {
+                call!(libc::SYS_rmdir, ptr(c"/does/not/exist"));
+            }
+        });
+        let stats = probe.stats();
+        let told = drain(&mut probe)
+            .get(&(pid, "rmdir".into()))
+            .copied()
+            .unwrap_or(0);
+        assert!(stats.dropped(DropCause::DirFile) > 50_000, "{stats:?}");
+        if fair_share {
+            assert_eq!(told, PLANTED, "{stats:?}");
+            assert!(stats.over_share > 50_000, "{stats:?}");
+        } else {
+            assert_eq!((told, stats.over_share), (0, 0), "{stats:?}");
+        }
+    }
 }

@@ -54,7 +54,7 @@ fn mapping_and_locking() {
             4096,
             libc::PROT_EXEC,
             libc::MAP_SHARED | libc::MAP_POPULATE,
-            99,
+            9999,
             4096
         );
         call!(
@@ -83,7 +83,7 @@ fn mapping_and_locking() {
     );
     said!(
         seen,
-        "mmap res={ebadf} {sizes} addr=0 length=4096 prot=PROT_EXEC flags=MAP_SHARED|MAP_POPULATE fd=99 offset=4096"
+        "mmap res={ebadf} {sizes} addr=0 length=4096 prot=PROT_EXEC flags=MAP_SHARED|MAP_POPULATE fd=9999 offset=4096"
     );
     said!(
         seen,

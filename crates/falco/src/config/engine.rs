@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use falco_sources::probe::Foreign;
+use falco_sources::probe::{Foreign, How};
 
 use super::Keys;
 
@@ -74,6 +74,20 @@ fn foreign(keys: &Keys<'_>) -> anyhow::Result<Foreign> {
         "never" => Foreign::Never,
         other => bail!(
             "Error reading config file ({}): foreign_calls '{other}' is none of 'auto', 'always' and 'never'.",
+            keys.name
+        ),
+    })
+}
+
+/// How the probe is to attach, where that is not left to it.
+pub(super) fn attach(keys: &Keys<'_>) -> anyhow::Result<Option<How>> {
+    Ok(match keys.text("kernel_attach").unwrap_or("auto") {
+        "auto" => None,
+        "functions" => Some(How::Functions),
+        "per_call" => Some(How::PerCall),
+        "all_calls" => Some(How::AllCalls),
+        other => bail!(
+            "Error reading config file ({}): kernel_attach '{other}' is none of auto, functions, per_call, all_calls.",
             keys.name
         ),
     })

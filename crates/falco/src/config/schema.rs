@@ -98,6 +98,8 @@ pub(crate) static OURS: Schema = object! {
         ; &[], 0
     },
     "foreign_calls": Text,
+    "kernel_attach": Schema::Words(&["auto", "functions", "per_call", "all_calls"]),
+    "kernel_fair_share": Boolean,
     "outputs_spool": Named("OutputsSpool", &object! {
         "max_age_s": Integer,
         "max_mb": Integer,

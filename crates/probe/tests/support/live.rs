@@ -14,7 +14,7 @@ use std::{
 };
 
 use falco_event::{Event, EventFlags, HEADER_BYTES, Names, ParamType, SyscallCode};
-use falco_probe::{Config, Next, Probe};
+use falco_probe::{Config, How, Next, Probe};
 
 /// Makes a system call by its number; arguments are cast to what libc takes. An error is its negative number.
 macro_rules! call {
@@ -73,11 +73,22 @@ pub(crate) fn probe(calls: &[&str]) -> Option<MutexGuard<'static, Probe>> {
         .map(|probe| probe.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// The way of attaching that `ATTACH` names, for trying each on kernels that allow several; without it the best.
+fn asked_for() -> Option<How> {
+    match std::env::var("ATTACH").as_deref() {
+        Ok("functions") => Some(How::Functions),
+        Ok("per_call") => Some(How::PerCall),
+        Ok("all_calls") => Some(How::AllCalls),
+        Ok(other) => panic!("ATTACH={other} is none of functions, per_call, all_calls"),
+        Err(_) => None,
+    }
+}
+
 /// Opens a probe for these calls.
-pub(crate) fn open(calls: &[&str], how: Option<falco_probe::How>) -> Option<Probe> {
+pub(crate) fn open(calls: &[&str], how: Option<How>) -> Option<Probe> {
     let config = Config {
         calls: codes(calls),
-        how,
+        how: how.or_else(asked_for),
         ..Config::default()
     };
     can_open().then(|| Probe::open(&config).unwrap_or_else(|error| panic!("{error}")))
