@@ -11,6 +11,19 @@ static __always_inline u32 opened_flags(const struct file_id *id)
 	       (id->layer == LAYER_LOWER ? F_FILE_FLAGS__FD_LOWER_LAYER : 0);
 }
 
+/* The name that was passed. A program may take its memory away before we look, so that the kernel could read it and we cannot: then
+ * the path of what was opened takes its place. */
+static __always_inline void put_opened_name(struct scratch *s, const struct call *call, int index)
+{
+	u16 length = push_str_user(s, arg_ptr(call, index), PATH_MAX_BYTES);
+	struct file *file = !length && call->ret >= 0 ? file_of(call->ret) : NULL;
+
+	if (file)
+		put_path(s, __builtin_preserve_access_index(&file->f_path));
+	else
+		put_length(s, length);
+}
+
 SYSCALL(open)
 {
 	struct scratch *s = BEGIN(SYSCALL_OPEN_X);
@@ -20,7 +33,7 @@ SYSCALL(open)
 	if (!s)
 		return;
 	put_s64(s, call->ret);
-	put_str_user(s, arg_ptr(call, 0));
+	put_opened_name(s, call, 0);
 	put_u32(s, open_flags(flags) | opened_flags(&id));
 	put_u32(s, open_mode(flags, arg(call, 2)));
 	put_u32(s, id.dev);
@@ -38,7 +51,7 @@ SYSCALL(openat)
 		return;
 	put_s64(s, call->ret);
 	put_s64(s, arg_fd(call, 0));
-	put_str_user(s, arg_ptr(call, 1));
+	put_opened_name(s, call, 1);
 	put_u32(s, open_flags(flags) | opened_flags(&id));
 	put_u32(s, open_mode(flags, arg(call, 3)));
 	put_u32(s, id.dev);
@@ -61,7 +74,7 @@ SYSCALL(openat2)
 	bpf_probe_read_user(&how, sizeof(how), arg_ptr(call, 2));
 	put_s64(s, call->ret);
 	put_s64(s, arg_fd(call, 0));
-	put_str_user(s, arg_ptr(call, 1));
+	put_opened_name(s, call, 1);
 	put_u32(s, open_flags(how.flags) | opened_flags(&id));
 	put_u32(s, open_mode(how.flags, how.mode));
 	put_u32(s, resolve_flags(how.resolve));
@@ -78,7 +91,7 @@ SYSCALL(creat)
 	if (!s)
 		return;
 	put_s64(s, call->ret);
-	put_str_user(s, arg_ptr(call, 0));
+	put_opened_name(s, call, 0);
 	put_u32(s, arg(call, 1) & 07777);
 	put_u32(s, id.dev);
 	put_u64(s, id.ino);
