@@ -5,7 +5,7 @@ CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run build test test-containers test-kernels lint bench fuzz fmt deps deny docs
+.PHONY: help run build test test-containers test-kernels lint bench fuzz fmt deps deny docs test-peers
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s:
@@ -13,8 +13,8 @@ help: ## this list
 run: build ## build falco and watch this machine with the built-in rules until Ctrl-C
 	$(SUDO) target/release/falco
 
-build: deps ## the release binary: target/release/falco
-	$(CARGO) build --release -p falco
+build: deps ## the release binary: target/release/falco; all sinks with FEATURES=amqp,kafka,postgresql
+	$(CARGO) build --release -p falco $(if $(FEATURES),--features $(FEATURES))
 
 test: deps ## every test; the live ones need root and BTF and say so where they are missing
 	$(CARGO) test --workspace
@@ -26,9 +26,12 @@ test-containers: deps ## containers of Podman and containerd, which it installs:
 test-kernels: deps ## the probe's live tests on Debian's kernels 5.10, 6.1 and 6.12, under qemu; slow
 	scripts/test-kernels
 
+test-peers: deps ## sinks and gRPC with the servers and clients that they are for, which it installs
+	scripts/test-peers
+
 lint: deps deny ## formatting, clippy, licences and sources of dependencies
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	$(CARGO) deny --workspace check bans licenses sources
 
 bench: deps ## speed (loading, evaluating, replaying, from a system call to its alert) and memory when much happens

@@ -12,6 +12,7 @@ mod option;
 mod outputs;
 mod plugins;
 pub(crate) mod schema;
+mod sinks;
 mod tree;
 mod webserver;
 
@@ -41,6 +42,7 @@ pub(crate) use engine::{Engine, ring_bytes};
 pub(crate) use metrics::Metrics;
 pub(crate) use outputs::Channels;
 pub(crate) use plugins::Plugin;
+pub(crate) use sinks::Sink;
 pub(crate) use tree::files_of;
 pub(crate) use webserver::Webserver;
 
@@ -88,6 +90,8 @@ pub(crate) struct Config {
     /// The gRPC server, and whether alerts go there.
     pub(crate) grpc: Option<falco_sinks::grpc::Options>,
     pub(crate) grpc_output: bool,
+    /// Channels over networks.
+    pub(crate) sinks: Vec<Sink>,
     pub(crate) log_stderr: bool,
     pub(crate) log_syslog: bool,
     pub(crate) log_level: Level,
@@ -318,6 +322,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         channels: outputs::channels(keys),
         spool: outputs::spool(keys),
         grpc: grpc::grpc(keys),
+        sinks: sinks::sinks(keys)?,
         grpc_output: keys.truth("grpc.enabled", false) && keys.truth("grpc_output.enabled", false),
         log_stderr: keys.truth("log_stderr", false),
         log_syslog: keys.truth("log_syslog", true),

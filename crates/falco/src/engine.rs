@@ -450,11 +450,17 @@ impl Engine {
             self.set.config.matching,
             |rule| matched.push(rule),
         );
+        if matched.is_empty() {
+            self.matched = matched;
+            self.arena.reset();
+            return;
+        }
+        let routes = self.set.routing.of_event(event.code(), &facts);
         for ix in matched.drain(..) {
             if let Some(labels) = self.set.labels.get(ix.0 as usize) {
                 self.set.tally.count(ix.0 as usize, labels.priority);
             }
-            self.raise(ix, &facts, event.time_ns());
+            self.raise(ix, &facts, event.time_ns(), routes);
             if let (Some(recorder), Some(rule)) = (&mut self.set.recorder, self.set.rules.get(ix)) {
                 recorder.matched(rule, event.time_ns());
             }
@@ -464,7 +470,7 @@ impl Engine {
     }
 
     /// Puts an alert together; the only place on the way of an event that allocates.
-    fn raise(&self, ix: RuleIx, facts: &Facts<'_>, time_ns: u64) {
+    fn raise(&self, ix: RuleIx, facts: &Facts<'_>, time_ns: u64, routes: Routes) {
         let (Some(rule), Some(labels)) =
             (self.set.rules.get(ix), self.set.labels.get(ix.0 as usize))
         else {
@@ -491,12 +497,18 @@ impl Engine {
                 tags: Arc::clone(&labels.tags),
             },
         };
-        self.tell(alert);
+        self.push(alert, routes);
+    }
+
+    /// Raises an alert that no event has raised.
+    fn tell(&self, alert: Alert) {
+        self.push(alert, self.set.routing.unconditional());
     }
 
     /// What finds no room is counted and reported there.
-    fn tell(&self, alert: Alert) {
-        self.set.outputs.push(alert, Routes::ALL);
+    fn push(&self, alert: Alert, routes: Routes) {
+        let routes = self.set.routing.of_alert(routes, alert.priority);
+        self.set.outputs.push(alert, routes);
     }
 
     /// It takes no more events.

@@ -17,6 +17,7 @@ mod plugins;
 mod privileges;
 mod record;
 mod reload;
+mod routing;
 mod rules;
 mod run;
 mod set;

@@ -2,18 +2,19 @@
 
 use std::{env, sync::Arc};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use falco_alerts::{
     Channel, FileChannel, Format, Options, Outputs, ProgramChannel, StdoutChannel, SyslogChannel,
     Trouble,
 };
 use falco_sinks::grpc::{GrpcChannel, Server};
-use falco_sinks::http::HttpChannel;
+use falco_sinks::{Settings, http::HttpChannel};
 use jiff::tz::TimeZone;
 
 use crate::{
     config::{Channels, Config, Engine},
     log::{self, Level},
+    routing::Choosy,
     terminal,
 };
 
@@ -22,15 +23,15 @@ const SYSLOG: &str = "/dev/log";
 
 /// Whether there is a channel at all.
 pub(crate) fn any(config: &Config) -> bool {
-    config.channels.any() || config.grpc_output
+    config.channels.any() || config.grpc_output || !config.sinks.is_empty()
 }
 
-/// The channels, in upstream's order. gRPC is one where its server is given.
+/// The channels, in upstream's order, then the sinks. gRPC is one where its server is given.
 pub(crate) fn channels(
     config: &Config,
     zone: &TimeZone,
     grpc: Option<Arc<Server>>,
-) -> Vec<Box<dyn Channel>> {
+) -> anyhow::Result<Vec<Box<dyn Channel>>> {
     let Channels {
         stdout,
         file,
@@ -61,7 +62,46 @@ pub(crate) fn channels(
     if let Some(server) = grpc.filter(|_| config.grpc_output) {
         channels.push(Box::new(GrpcChannel::new(server, hostname(), zone.clone())));
     }
-    channels
+    let format = format(config, zone.clone());
+    for sink in &config.sinks {
+        let settings = Settings {
+            values: sink.settings.clone(),
+            hostname: hostname(),
+        };
+        let opened = falco_sinks::open(&settings, &format);
+        channels.push(Box::new(
+            opened.map_err(|error| anyhow!("{}: {error}", sink.place))?,
+        ));
+    }
+    Ok(channels)
+}
+
+/// The sinks among that many channels, at the end of which they are.
+pub(crate) fn choosy(config: &Config, channels: usize) -> Vec<Choosy> {
+    let first = channels.saturating_sub(config.sinks.len());
+    let mut conditions = 0..;
+    let sinks = config.sinks.iter().zip(first..);
+    sinks
+        .map(|(sink, channel)| Choosy {
+            channel,
+            minimum: sink.minimum,
+            condition: sink.condition.as_ref().and_then(|_| conditions.next()),
+        })
+        .collect()
+}
+
+/// How alerts are written.
+fn format(config: &Config, zone: TimeZone) -> Format {
+    Format {
+        json: config.json,
+        include_output: config.json_output_property,
+        include_tags: config.json_tags_property,
+        include_message: config.json_message_property,
+        include_fields: config.json_fields_property,
+        iso8601: config.time_iso,
+        hostname: hostname(),
+        zone,
+    }
 }
 
 /// Starts writing.
@@ -75,18 +115,8 @@ pub(crate) fn start(
             "Hostname value has been overridden via environment variable to: {name}"
         ));
     }
-    let format = Format {
-        json: config.json,
-        include_output: config.json_output_property,
-        include_tags: config.json_tags_property,
-        include_message: config.json_message_property,
-        include_fields: config.json_fields_property,
-        iso8601: config.time_iso,
-        hostname: hostname(),
-        zone,
-    };
     let mut options = Options {
-        format,
+        format: format(config, zone),
         // A capture can wait.
         patient: matches!(config.engine, Engine::Replay(_)),
         timeout: config.output_timeout,

@@ -164,6 +164,21 @@ pub(crate) fn load(
     Ok((loader, catalogue))
 }
 
+/// Compiles the conditions of sinks.
+pub(crate) fn conditions(
+    config: &Config,
+    loader: &mut Loader,
+    catalogue: &mut Catalogue,
+) -> anyhow::Result<RuleSet> {
+    let conditions: Vec<(String, String)> = config
+        .sinks
+        .iter()
+        .filter_map(|sink| Some((sink.place.clone(), sink.condition.clone()?)))
+        .collect();
+    let compiled = loader.conditions(&conditions, catalogue);
+    compiled.map_err(|result| Invalid(result).into())
+}
+
 /// Enables and disables as configured.
 pub(crate) fn select(config: &Config, rules: &mut RuleSet) {
     for selection in &config.selections {

@@ -69,6 +69,8 @@ pub(crate) struct Prepared {
     pub(crate) config: Config,
     pub(crate) catalogue: Catalogue,
     pub(crate) rules: RuleSet,
+    /// The conditions of sinks, in order.
+    pub(crate) conditions: RuleSet,
     /// The calls to ask the kernel for.
     pub(crate) calls: Vec<SyscallCode>,
     /// Where the rules were read from.
@@ -79,7 +81,8 @@ pub(crate) struct Prepared {
 /// Loads the rules of a configuration.
 pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepared> {
     let texts = rules::texts(&config, options)?;
-    let (loader, catalogue) = rules::load(&config, &texts.files)?;
+    let (mut loader, mut catalogue) = rules::load(&config, &texts.files)?;
+    let conditions = rules::conditions(&config, &mut loader, &mut catalogue)?;
     let mut rules = loader.finish();
     rules::select(&config, &mut rules);
     if !crate::outputs::any(&config) {
@@ -94,6 +97,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
         config,
         catalogue,
         rules,
+        conditions,
         calls,
         rules_files: texts.paths,
         rules_folders: texts.folders,

@@ -16,6 +16,7 @@ use crate::{
     metrics::{Frame, Reporter},
     outputs,
     record::Recorder,
+    routing::Routing,
     run::Prepared,
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Set {
     pub(crate) outputs: Outputs,
     /// Whether somebody wants the values of fields.
     pub(crate) fields: bool,
+    /// Which alerts go where.
+    pub(crate) routing: Routing,
     /// Kept for as long as the set: who asks for versions needs no alerts.
     _grpc: Option<Arc<Server>>,
     pub(crate) recorder: Option<Recorder>,
@@ -58,6 +61,7 @@ impl Set {
             config,
             catalogue,
             rules,
+            conditions,
             calls,
             rules_files,
             ..
@@ -71,7 +75,8 @@ impl Set {
         };
         let zone = TimeZone::system();
         let grpc = config.grpc.as_ref().map(grpc::server).transpose()?;
-        let channels = outputs::channels(&config, &zone, grpc.clone());
+        let channels = outputs::channels(&config, &zone, grpc.clone())?;
+        let choosy = outputs::choosy(&config, channels.len());
         Ok(Set {
             memo: rules.memo(),
             frame: config.metrics.enabled.then(frame),
@@ -85,7 +90,8 @@ impl Set {
             } else {
                 "evt.time"
             },
-            fields: config.json || config.grpc_output,
+            fields: config.json || config.grpc_output || !config.sinks.is_empty(),
+            routing: Routing::new(choosy, conditions),
             _grpc: grpc,
             config,
             calls,

@@ -144,6 +144,48 @@ impl Loader {
         check_plugins(&self.collection.plugin_versions, &self.config.plugins)
     }
 
+    /// Compiles conditions that are no rules', each under a name for messages. They may use the macros and lists of the files. In the set
+    /// that comes of it, a condition is a rule at the same place, which matches where the condition holds.
+    ///
+    /// # Errors
+    /// What is wrong with the first that is.
+    pub fn conditions(
+        &mut self,
+        conditions: &[(String, String)],
+        catalog: &mut dyn Catalog,
+    ) -> Result<RuleSet, Box<LoadResult>> {
+        if conditions.is_empty() {
+            return Ok(RuleSet::new(Compiled::default(), Priority::Debug));
+        }
+        let rules: Vec<Json> = conditions
+            .iter()
+            .map(|(name, condition)| {
+                serde_json::json!({
+                    "rule": name,
+                    "desc": "condition",
+                    "condition": condition,
+                    "output": "matches",
+                    "priority": "EMERGENCY",
+                    "warn_evttypes": false,
+                })
+            })
+            .collect();
+        let text = Json::from(rules).to_string();
+        let kept = std::mem::take(&mut self.collection.rules);
+        let compiled = self.compiled.take();
+        let appended = std::mem::take(&mut self.config.append_output);
+        let result = self.load("conditions", &text, catalog);
+        let set = self.compiled.take().unwrap_or_default();
+        self.collection.rules = kept;
+        self.compiled = compiled;
+        self.config.append_output = appended;
+        if result.successful() {
+            Ok(RuleSet::new(set, Priority::Debug))
+        } else {
+            Err(Box::new(result))
+        }
+    }
+
     fn loaded(&self) -> Option<describe::Loaded<'_>> {
         Some(describe::Loaded {
             collection: &self.collection,

@@ -21,6 +21,7 @@ use ureq::{
 };
 
 use connect::{Sockets, Tls};
+use trust::TrustError;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -63,6 +64,31 @@ pub struct Trust {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
+impl Trust {
+    /// How to be a client of servers that are believed.
+    pub(crate) fn client(&self) -> Result<Arc<rustls::ClientConfig>, TrustError> {
+        trust::client(self)
+    }
+}
+
+/// A client with our sockets and, where somebody is to be trusted, our TLS.
+pub(crate) fn agent(
+    config: Config,
+    trust: Option<&Trust>,
+    keep_alive: bool,
+) -> Result<Agent, TrustError> {
+    let tls = trust.map(Trust::client).transpose()?;
+    let connector =
+        ().chain(ConnectProxyConnector::default())
+            .chain(Sockets { keep_alive })
+            .chain(Tls(tls));
+    Ok(Agent::with_parts(
+        config,
+        connector,
+        DefaultResolver::default(),
+    ))
+}
+
 /// A server that gets alerts by POST.
 #[derive(Debug)]
 pub struct HttpChannel {
@@ -93,18 +119,9 @@ impl HttpChannel {
             .user_agent(&options.user_agent)
             .accept("*/*")
             .build();
-        let tls = if options.url.starts_with("https:") {
-            Some(trust::client(&options.trust).map_err(io::Error::other)?)
-        } else {
-            None
-        };
-        let connector = ()
-            .chain(ConnectProxyConnector::default())
-            .chain(Sockets {
-                keep_alive: options.keep_alive,
-            })
-            .chain(Tls(tls));
-        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        let secure = options.url.starts_with("https:");
+        let trust = secure.then_some(&options.trust);
+        let agent = agent(config, trust, options.keep_alive).map_err(io::Error::other)?;
         Ok(self.agent.insert(agent).clone())
     }
 

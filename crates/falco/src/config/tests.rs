@@ -132,7 +132,7 @@ fn paths(path: &str, shape: &falco_rules::schema::Schema, found: &mut Vec<String
         Schema::AnyOf(children) if path.ends_with(']') => {
             children.iter().for_each(|child| paths(path, child, found));
         }
-        _ if path.ends_with(']') || path.is_empty() => {}
+        _ if path.ends_with(']') => {}
         _ => found.push(path.to_owned()),
     }
 }

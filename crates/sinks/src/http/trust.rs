@@ -18,7 +18,7 @@ use super::Trust;
 
 /// Why certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TrustError {
+pub(crate) enum TrustError {
     #[error("Problem with the SSL CA cert: cannot read {}: {cause}", path.display())]
     Unreadable { path: PathBuf, cause: io::Error },
     #[error("Problem with the SSL CA cert: there is no certificate that can be used in {}", .0.display())]
