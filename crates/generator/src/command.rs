@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::actions::{self, Action, Impossible, Place};
 use crate::contain::{self, Group};
+use crate::runtime::Runtime;
 use crate::say;
 use crate::stage::{DIRECTORY, DO, Stage};
 use crate::watch::{Alerts, text};
@@ -79,7 +80,8 @@ fn list(patterns: &[String]) {
     for action in actions::named(patterns) {
         let place = match action.place {
             Place::Host => "host",
-            Place::Container => "container",
+            Place::Container | Place::Known => "container",
+            Place::Privileged => "privileged",
         };
         say(&format!(
             "{:30} {place:10} {}\n{:41} {}",
@@ -116,15 +118,25 @@ enum Outcome {
 }
 
 /// Does an action in a process of its own.
-fn perform(action: &Action, group: Option<&Group>) -> anyhow::Result<Outcome> {
+fn perform(action: &Action, groups: &Groups) -> anyhow::Result<Outcome> {
     let me = std::env::current_exe().context("finding this program")?;
-    let mut command = match (action.place, group) {
-        (Place::Container, Some(group)) => group.command(&me, action.name),
-        (Place::Container, None) => return Ok(Outcome::Impossible("no control groups".into())),
+    let fresh;
+    let mut command = match (action.place, &groups.ordinary) {
         (Place::Host, _) => {
             let mut command = Command::new(&me);
             command.args(["do", action.name]);
             command
+        }
+        (Place::Container, Some(group)) => group.command(&me, action.name),
+        (Place::Known | Place::Privileged, Some(_)) if !groups.known => {
+            let why = "only a falco that `test` starts is told what this container is";
+            return Ok(Outcome::Impossible(why.into()));
+        }
+        (_, None) => return Ok(Outcome::Impossible("no control groups".into())),
+        (place, Some(_)) => {
+            // What is told of a container is asked for when it is new.
+            fresh = Group::new(place == Place::Privileged)?;
+            fresh.command(&me, action.name)
         }
     };
     let directory = tempfile::Builder::new()
@@ -168,24 +180,34 @@ fn act(name: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The group for the actions in containers, if there are any, and if one can be had.
-fn group_for(actions: &[&Action]) -> Option<Group> {
-    let needed = actions
-        .iter()
-        .any(|action| action.place == Place::Container);
-    if !needed {
-        return None;
+/// Where actions in containers are done.
+struct Groups {
+    ordinary: Option<Group>,
+    /// Whether somebody is told what containers are.
+    known: bool,
+}
+
+impl Groups {
+    /// The group for the actions in containers, if there are any, and if one can be had.
+    fn new(actions: &[&Action]) -> Groups {
+        let needed = actions.iter().any(|action| action.place != Place::Host);
+        let made = needed.then(|| Group::new(false));
+        let ordinary = made.and_then(|made| {
+            made.map_err(|error| say(&format!("no actions in containers: {error:#}")))
+                .ok()
+        });
+        Groups {
+            ordinary,
+            known: false,
+        }
     }
-    Group::new()
-        .map_err(|error| say(&format!("no actions in containers: {error:#}")))
-        .ok()
 }
 
 fn run_all(actions: &[&'static Action]) -> anyhow::Result<ExitCode> {
-    let group = group_for(actions);
+    let groups = Groups::new(actions);
     let mut failed = 0;
     for action in actions {
-        let line = match perform(action, group.as_ref())? {
+        let line = match perform(action, &groups)? {
             Outcome::Done => "done".to_owned(),
             Outcome::Impossible(why) => format!("cannot be done here: {why}"),
             Outcome::Failed(why) => {
@@ -254,7 +276,7 @@ fn again_and_again(words: &[String]) -> anyhow::Result<ExitCode> {
         }
     }
     let actions = chosen(&words.patterns)?;
-    let group = group_for(&actions);
+    let groups = Groups::new(&actions);
     let step = Duration::from_secs_f64(1.0 / rate);
     let (start, mut done) = (Instant::now(), 0);
     let mut next = start;
@@ -263,7 +285,7 @@ fn again_and_again(words: &[String]) -> anyhow::Result<ExitCode> {
         .cycle()
         .take(usize::try_from(count).unwrap_or(usize::MAX))
     {
-        if let Outcome::Failed(why) = perform(action, group.as_ref())? {
+        if let Outcome::Failed(why) = perform(action, &groups)? {
             say(&format!("{:30} FAILED: {why}", action.name));
         }
         done += 1;
@@ -295,11 +317,15 @@ fn test(words: &[String]) -> anyhow::Result<ExitCode> {
         bail!("--alerts and --http exclude each other");
     }
     let actions = chosen(&words.patterns)?;
-    let group = group_for(&actions);
+    let mut groups = Groups::new(&actions);
+    let runtime = Runtime::start()?;
     let mut alerts = match (file, address) {
         (Some(file), _) => Alerts::follow(Path::new(file))?,
         (_, Some(address)) => Alerts::listen(address)?,
-        _ => Alerts::start(&falco, &rules)?,
+        _ => {
+            groups.known = true;
+            Alerts::start(&falco, &rules, &runtime.socket())?
+        }
     };
     let limit = Duration::from_secs_f64(limit);
     let start = Instant::now();
@@ -314,7 +340,7 @@ fn test(words: &[String]) -> anyhow::Result<ExitCode> {
             continue;
         }
         alerts.forget();
-        let line = match perform(action, group.as_ref())? {
+        let line = match perform(action, &groups)? {
             Outcome::Impossible(why) => {
                 left_out += 1;
                 format!("cannot be done here: {why}")

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::{Context as _, bail};
 
@@ -17,6 +18,10 @@ const HIERARCHIES: [&str; 4] = [
     "/sys/fs/cgroup/memory",
 ];
 
+/// What the ids of containers begin with, and those of privileged ones.
+const ORDINARY: &str = "fa1c00";
+pub(crate) const PRIVILEGED: &str = "fa1c01";
+
 /// A control group that is there as long as this is.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -25,14 +30,22 @@ pub(crate) struct Group {
 
 impl Group {
     /// Makes a group with the name of a container of Docker; its id belongs to this process.
-    pub(crate) fn new() -> anyhow::Result<Group> {
+    pub(crate) fn new(privileged: bool) -> anyhow::Result<Group> {
         let found = HIERARCHIES
             .iter()
             .find(|path| Path::new(path).join("cgroup.procs").exists());
         let Some(base) = found else {
             bail!("no control groups below /sys/fs/cgroup: actions for containers need them");
         };
-        let id = format!("fa1c0{:059x}", std::process::id());
+        let start = if privileged { PRIVILEGED } else { ORDINARY };
+        // The first twelve digits are what is shown of it: they differ from group to group.
+        static MADE: AtomicU8 = AtomicU8::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let id = format!(
+            "{start}{:04x}{number:02x}{:052x}",
+            std::process::id() & 0xffff,
+            0
+        );
         let path = Path::new(base).join("docker").join(id);
         fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Group { path })

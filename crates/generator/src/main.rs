@@ -13,6 +13,7 @@ mod actions;
 mod command;
 mod contain;
 mod raw;
+mod runtime;
 mod stage;
 mod watch;
 

@@ -28,7 +28,7 @@ pub(crate) struct Alerts {
 
 impl Alerts {
     /// Starts a falco and reads what it writes. It has to be told to watch; rules that are off are on for it.
-    pub(crate) fn start(falco: &Path, rules: &[String]) -> anyhow::Result<Alerts> {
+    pub(crate) fn start(falco: &Path, rules: &[String], docker: &Path) -> anyhow::Result<Alerts> {
         let mut command = Command::new(falco);
         command.args([
             "-U",
@@ -38,6 +38,31 @@ impl Alerts {
             "stdout_output.enabled=true",
         ]);
         command.args(["-o", "rule_matching=all", "-o", "rules[].enable.rule=*"]);
+        // What containers are is told by a runtime of ours, and alerts wait for it.
+        let engines = [
+            "bpm",
+            "containerd",
+            "cri",
+            "docker",
+            "libvirt_lxc",
+            "lxc",
+            "podman",
+        ];
+        let enabled = engines.map(|name| format!("{name}.enabled={}", name == "docker"));
+        let sockets = ["containerd", "cri", "docker", "podman"];
+        let sockets = sockets.map(|name| format!("{name}.sockets[0]={}", docker.display()));
+        for engine in enabled.iter().chain(&sockets) {
+            command.arg("-o");
+            command.arg(format!("plugins[0].init_config.engines.{engine}"));
+        }
+        command.args(["-o", "plugins[0].name=container", "-o"]);
+        command.arg("plugins[0].library_path=libcontainer.so");
+        command.args([
+            "-o",
+            "load_plugins[0]=container",
+            "-o",
+            "containers.max_wait_ms=5000",
+        ]);
         for rules in rules {
             command.arg("-r").arg(rules);
         }

@@ -297,19 +297,47 @@ pub(super) const ACTIONS: &[Action] = &[
         },
     },
     Action {
-        name: "mount-in-container",
-        place: Place::Container,
-        about: "starts mount in a container: noticed in privileged ones",
-        rules: &[],
-        upstream: &[],
+        name: "begin-known-container",
+        place: Place::Known,
+        about: "starts a container with all capabilities, of an image that nobody allowed",
+        rules: &[
+            "Container with dangerous capabilities",
+            "Container of an image that is not allowed",
+        ],
+        upstream: &["Launch Excessively Capable Container"],
+        act: |stage| {
+            raw::unshare(libc::CLONE_NEWPID)?;
+            run(Command::new(stage.double("first")?).env(DO, "nothing"))
+        },
+    },
+    Action {
+        name: "begin-privileged-container",
+        place: Place::Privileged,
+        about: "starts a privileged container that sees /etc of the host",
+        rules: &[
+            "Privileged container started",
+            "Container with a sensitive mount",
+        ],
+        upstream: &["Launch Privileged Container"],
+        act: |stage| {
+            raw::unshare(libc::CLONE_NEWPID)?;
+            run(Command::new(stage.double("first")?).env(DO, "nothing"))
+        },
+    },
+    Action {
+        name: "mount-in-privileged-container",
+        place: Place::Privileged,
+        about: "starts mount in a privileged container",
+        rules: &["Mount or disk tool in a privileged container"],
+        upstream: &["Mount Launched in Privileged Container"],
         act: |stage| stage.pretend("mount", &["/dev/sda1", "/mnt"]),
     },
     Action {
-        name: "debug-disk-in-container",
-        place: Place::Container,
-        about: "starts debugfs in a container: noticed in privileged ones",
-        rules: &[],
-        upstream: &[],
+        name: "debug-disk-in-privileged-container",
+        place: Place::Privileged,
+        about: "starts debugfs in a privileged container",
+        rules: &["Mount or disk tool in a privileged container"],
+        upstream: &["Debugfs Launched in Privileged Container"],
         act: |stage| stage.pretend("debugfs", &["/dev/sda1"]),
     },
 ];
