@@ -435,3 +435,106 @@ fn upstream_rules_for_containers() {
         assert!(found, "{rule}: {}", falco.seen());
     }
 }
+
+/// A control group as a runtime makes it, with a process in it; gone with the test.
+struct Group(Vec<PathBuf>);
+
+impl Group {
+    /// In all hierarchies that there are; `None`, with a word, where groups cannot be made.
+    fn new(id: &str) -> Option<Group> {
+        let root = Path::new("/sys/fs/cgroup");
+        let hierarchies = if root.join("cgroup.procs").exists() {
+            vec![root.to_owned()]
+        } else {
+            ["memory", "cpu", "pids"].map(|name| root.join(name)).into()
+        };
+        let group = Group(
+            hierarchies
+                .iter()
+                .map(|at| at.join("docker").join(id))
+                .collect(),
+        );
+        for path in &group.0 {
+            if fs::create_dir_all(path).is_err() {
+                println!("skipped: control groups cannot be made here");
+                return None;
+            }
+        }
+        Some(group)
+    }
+
+    /// Runs a shell that enters the group and then executes programs.
+    fn run(&self, script: &str) {
+        let enter: Vec<String> = (self.0.iter())
+            .map(|path| format!("echo $$ > {}/cgroup.procs", path.display()))
+            .collect();
+        let script = format!("{}; {script}", enter.join("; "));
+        assert!(
+            Command::new("sh")
+                .args(["-c", &script])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // A group is not empty before its last process is reaped.
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while path.exists() && fs::remove_dir(path).is_err() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_runtime_that_hangs_or_lies() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !can_watch() {
+        return;
+    }
+    let id = format!("{:064x}", u64::from(std::process::id()) << 32);
+    let Some(group) = Group::new(&id) else {
+        return;
+    };
+    let stage = Stage {
+        dir: tempfile::tempdir().unwrap(),
+    };
+    let socket = stage.at("docker.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    thread::spawn(move || {
+        // The first is left hanging, the next ones get nonsense.
+        let mut kept = Vec::new();
+        for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            if number % 2 == 1 {
+                use std::io::Write as _;
+                let _ = (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}}");
+            }
+            kept.push(stream);
+        }
+    });
+    let mut falco = stage.falco("docker", &socket, 500, &[]);
+    let began = Instant::now();
+    group.run("/bin/sleep 0.07; /bin/sleep 0.08");
+    for command in ["sleep 0.07", "sleep 0.08"] {
+        let found = falco.wait(|alert| field(alert, "proc.cmdline") == command);
+        let found = found.unwrap_or_else(|| panic!("{command}: {}", falco.seen()));
+        assert_eq!(field(&found, "container.full_id").len(), 0, "{found}");
+        assert!(id.starts_with(field(&found, "container.id")), "{found}");
+        assert_eq!(field(&found, "container.id").len(), 12, "{found}");
+        assert!(
+            found["output_fields"]["container.name"].is_null(),
+            "{found}"
+        );
+    }
+    // Longer than the wait that is allowed, shorter than a runtime may take.
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+}

@@ -344,3 +344,6 @@ fn cni(sandbox: &SandboxAnswer) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests;
