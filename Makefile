@@ -26,7 +26,7 @@ test-containers: deps ## containers of Podman and containerd, which it installs:
 test-kernels: deps ## the probe's live tests on Debian's kernels 5.10, 6.1 and 6.12, under qemu; slow
 	scripts/test-kernels
 
-test-peers: deps ## sinks and gRPC with the servers and clients that they are for, which it installs
+test-peers: deps ## channels, sinks and gRPC with the servers and clients that they are for, which it installs; falco killed 50 times
 	scripts/test-peers
 
 lint: deps deny ## formatting, clippy, licences and sources of dependencies

@@ -1,4 +1,6 @@
-//! Bytes as the inside of a JSON string.
+//! Bytes as the inside of a JSON string, and as text that does nothing but be read.
+
+use std::io::Write as _;
 
 /// Adds `bytes` to `out` as they stand between the quotes of a JSON string: control characters, `"` and `\` escaped, everything that is not
 /// UTF-8 replaced by U+FFFD (one for each longest piece of a broken character), and other characters as they are.
@@ -16,6 +18,38 @@ pub(crate) fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     escape(bytes, out);
     out.push(b'"');
+}
+
+/// Adds text of which no part acts on a terminal or makes a line look like two: control characters, U+2028 and U+2029, and what turns the
+/// direction of text are written as JSON would escape them. Quotes and backslashes stay.
+pub(crate) fn visible(bytes: &[u8], out: &mut Vec<u8>) {
+    for chunk in bytes.utf8_chunks() {
+        let (text, mut copied) = (chunk.valid(), 0);
+        for (at, c) in text.char_indices().filter(|(_, c)| acts(*c)) {
+            out.extend_from_slice(&text.as_bytes()[copied..at]);
+            copied = at + c.len_utf8();
+            let short = match c {
+                '\n' => "\\n",
+                '\r' => "\\r",
+                '\t' => "\\t",
+                _ => "",
+            };
+            out.extend_from_slice(short.as_bytes());
+            if short.is_empty() {
+                // All of them lie in the first plane. Writing to a vector cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+        }
+        out.extend_from_slice(&text.as_bytes()[copied..]);
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}
+
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escape_str(text: &str, out: &mut Vec<u8>) {
@@ -69,6 +103,26 @@ mod tests {
             escape(bytes, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn what_acts_is_shown() {
+        let shown = |text: &str| {
+            let mut out = Vec::new();
+            visible(text.as_bytes(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            shown("a\n\r\t\u{1b}[2J\u{7f}\u{85}\u{9b}31m\u{2028}\u{202e}\u{2066}z"),
+            r"a\n\r\t\u001b[2J\u007f\u0085\u009b31m\u2028\u202e\u2066z"
+        );
+        assert_eq!(
+            shown("\"gr\u{fc}n\" \\ \u{1f980}"),
+            "\"gr\u{fc}n\" \\ \u{1f980}"
+        );
+        let mut out = Vec::new();
+        visible(b"\xff\xe2\x80", &mut out);
+        assert_eq!(out, "\u{fffd}\u{fffd}".as_bytes());
     }
 
     #[test]

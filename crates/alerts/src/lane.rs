@@ -98,6 +98,10 @@ impl Lane {
         self.dead.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn has_spool(&self) -> bool {
+        self.spool.is_some()
+    }
+
     /// Has the alert wait on disk; whether it does.
     pub(crate) fn spool(&self, alert: &Finished, report: &Report) -> bool {
         let Some(spool) = &self.spool else {

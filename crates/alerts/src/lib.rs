@@ -47,7 +47,7 @@ mod watchdog;
 pub use alert::{Alert, Kind, Priority, UnknownPriority};
 pub use channel::{Channel, Failure, Finished, Routes};
 pub use file::{FileChannel, StdoutChannel};
-pub use line::Format;
+pub use line::{Format, JsonForm};
 pub use outputs::{Counts, Options, Outputs, Trouble};
 pub use program::ProgramChannel;
 pub use spool::SpoolOptions;

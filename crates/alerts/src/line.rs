@@ -3,15 +3,31 @@
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::escape::{escape, string};
+use crate::escape::{escape, string, visible};
 use crate::time::{clock_time, iso8601};
 use crate::{Alert, Kind};
+
+mod forms;
+
+/// Which JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JsonForm {
+    /// Upstream's; the keys that say what to include are for it.
+    #[default]
+    Falco,
+    /// Detection Findings of OCSF 1.3.
+    Ocsf,
+    /// Events of ECS 8.17.
+    Ecs,
+}
 
 /// How alerts are written.
 #[derive(Clone, Debug)]
 pub struct Format {
     /// JSON instead of text.
     pub json: bool,
+    /// Which JSON.
+    pub form: JsonForm,
     /// Whether JSON has the whole text, with time and priority (`output`).
     pub include_output: bool,
     /// Whether JSON has the tags of the rule (`tags`).
@@ -24,6 +40,8 @@ pub struct Format {
     pub iso8601: bool,
     /// What the host is called.
     pub hostname: String,
+    /// The version that other forms of JSON name.
+    pub product: String,
     /// The zone of local times.
     pub zone: TimeZone,
 }
@@ -33,12 +51,14 @@ impl Default for Format {
     fn default() -> Format {
         Format {
             json: false,
+            form: JsonForm::Falco,
             include_output: true,
             include_tags: true,
             include_message: false,
             include_fields: true,
             iso8601: false,
             hostname: String::new(),
+            product: String::new(),
             zone: TimeZone::UTC,
         }
     }
@@ -54,10 +74,26 @@ impl Format {
 
     /// Adds the line of an alert to `out`.
     pub fn write(&self, alert: &Alert, out: &mut Vec<u8>) {
-        match (self.json, &alert.kind) {
-            (true, kind) => self.write_json(alert, kind, out),
-            (false, Kind::Rule { .. }) => escape(&self.text(alert), out),
-            (false, Kind::Internal) => self.write_internal_text(alert, out),
+        match (self.json, self.form, &alert.kind) {
+            (true, JsonForm::Falco, kind) => self.write_json(alert, kind, out),
+            (true, JsonForm::Ocsf, _) => {
+                json(
+                    &forms::ocsf::finding(alert, &self.hostname, &self.product),
+                    out,
+                );
+            }
+            (true, JsonForm::Ecs, _) => {
+                json(
+                    &forms::ecs::event(alert, &self.hostname, &self.product),
+                    out,
+                );
+            }
+            (false, _, Kind::Rule { .. }) => {
+                let mut text = Vec::new();
+                escape(&self.text(alert), &mut text);
+                visible(&text, out);
+            }
+            (false, _, Kind::Internal) => self.write_internal_text(alert, out),
         }
     }
 
@@ -83,7 +119,7 @@ impl Format {
         out.extend_from_slice(alert.priority.name().as_bytes());
         out.push(b' ');
         // Upstream writes these as they are; a line must stay a line, though.
-        escape_newlines(&alert.message, out);
+        visible(&alert.message, out);
         out.extend_from_slice(b" (");
         for (index, (name, value)) in alert.fields.iter().enumerate() {
             if index > 0 {
@@ -179,15 +215,6 @@ impl Format {
 fn json(value: &Value, out: &mut Vec<u8>) {
     // Writing to a vector cannot fail, and every key is a string.
     let _ = serde_json::to_writer(out, value);
-}
-
-fn escape_newlines(text: &[u8], out: &mut Vec<u8>) {
-    for &byte in text {
-        match byte {
-            b'\n' => out.extend_from_slice(b"\\n"),
-            byte => out.push(byte),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -173,10 +173,11 @@ impl Outputs {
         let mut lanes: Vec<Arc<Lane>> = Vec::new();
         for channel in channels {
             let same = |lane: &&Arc<Lane>| lane.name == channel.name();
-            let directory = match lanes.iter().filter(same).count() {
-                0 => channel.name().to_owned(),
-                others => format!("{}-{}", channel.name(), others + 1),
-            };
+            let mut directory = file_name(channel.name());
+            let others = lanes.iter().filter(same).count();
+            if others > 0 {
+                directory = format!("{directory}-{}", others + 1);
+            }
             let spool = spool.as_ref().filter(|_| channel.spools());
             let spool = spool.and_then(|options| {
                 let trouble = |cause| Trouble::Spool {
@@ -285,6 +286,15 @@ impl Outputs {
     }
 }
 
+/// A channel's name as that of a directory.
+fn file_name(name: &str) -> String {
+    let safe = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => c,
+        _ => '_',
+    };
+    name.chars().map(safe).collect()
+}
+
 impl Shared {
     fn drop_one(&self) {
         if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -334,8 +344,13 @@ impl Finisher {
                     let line = self.format.line(&alert);
                     let finished = Arc::new(Finished::new(*alert, line));
                     let mut full = false;
-                    for (place, lane) in lanes.iter().enumerate() {
-                        full |= routes.has(place) && !self.hand(lane, &finished);
+                    // What one channel shows is on disk for those that need it.
+                    for on_disk in [true, false] {
+                        for (place, lane) in lanes.iter().enumerate() {
+                            if lane.has_spool() == on_disk && routes.has(place) {
+                                full |= !self.hand(lane, &finished);
+                            }
+                        }
                     }
                     if full {
                         self.shared.drop_one();

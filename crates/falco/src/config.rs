@@ -24,7 +24,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use falco_alerts::SpoolOptions;
+use falco_alerts::{JsonForm, SpoolOptions};
 use falco_rules::{
     AppendOutput, ExtraField, Matching, Priority, Selected, Selection,
     yaml::{self, Mark},
@@ -76,6 +76,7 @@ pub(crate) struct Config {
     pub(crate) matching: Matching,
     pub(crate) append_output: Vec<AppendOutput>,
     pub(crate) json: bool,
+    pub(crate) json_form: JsonForm,
     pub(crate) json_output_property: bool,
     pub(crate) json_tags_property: bool,
     pub(crate) json_message_property: bool,
@@ -311,6 +312,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         min_priority,
         matching,
         json: keys.truth("json_output", false),
+        json_form: outputs::json_form(keys)?,
         json_output_property: keys.truth("json_include_output_property", true),
         json_tags_property: keys.truth("json_include_tags_property", true),
         json_message_property: keys.truth("json_include_message_property", false),

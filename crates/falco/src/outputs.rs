@@ -15,6 +15,7 @@ use crate::{
     config::{Channels, Config, Engine},
     log::{self, Level},
     routing::Choosy,
+    support::VERSION,
     terminal,
 };
 
@@ -94,12 +95,14 @@ pub(crate) fn choosy(config: &Config, channels: usize) -> Vec<Choosy> {
 fn format(config: &Config, zone: TimeZone) -> Format {
     Format {
         json: config.json,
+        form: config.json_form,
         include_output: config.json_output_property,
         include_tags: config.json_tags_property,
         include_message: config.json_message_property,
         include_fields: config.json_fields_property,
         iso8601: config.time_iso,
         hostname: hostname(),
+        product: VERSION.to_owned(),
         zone,
     }
 }

@@ -249,7 +249,7 @@ struct Remote {
 
 impl Channel for Remote {
     fn name(&self) -> &'static str {
-        "remote"
+        "../remote"
     }
 
     fn spools(&self) -> bool {
@@ -293,7 +293,8 @@ fn alerts_wait_on_disk_for_a_server_that_is_away() {
     push(&outputs, 0..100);
     until(|| !troubles.lock().unwrap().is_empty());
     outputs.finish();
-    assert_eq!(*troubles.lock().unwrap(), ["remote: away"]);
+    assert_eq!(*troubles.lock().unwrap(), ["../remote: away"]);
+    assert!(dir.path().join("___remote/lock").exists());
     assert_eq!(*remote.got.lock().unwrap(), [0; 0]);
 
     // Another run finds the old ones and, while two configurations take turns, goes on where the first has ended.
@@ -308,7 +309,7 @@ fn alerts_wait_on_disk_for_a_server_that_is_away() {
     assert_eq!(*remote.got.lock().unwrap(), expected);
     let mut troubles = troubles.lock().unwrap().clone();
     troubles.append(&mut later.lock().unwrap());
-    assert!(troubles.contains(&"remote: unlucky".to_owned()));
+    assert!(troubles.contains(&"../remote: unlucky".to_owned()));
 }
 
 #[test]
@@ -335,7 +336,7 @@ fn without_disk_alerts_wait_in_memory() {
     let troubles = troubles.lock().unwrap();
     assert_eq!(troubles.len(), 1);
     assert!(
-        troubles[0].starts_with("remote: the spool takes no alerts (the spool is full)"),
+        troubles[0].starts_with("../remote: the spool takes no alerts (the spool is full)"),
         "{troubles:?}"
     );
 }

@@ -157,6 +157,21 @@ proptest! {
         let read = |out: &mut [u8], at: u64| (&bytes[..]).read_exact_at(out, at);
         _ = record::read(read, at, bytes.len() as u64).unwrap();
     }
+
+    #[test]
+    fn a_record_may_hold_anything(at in 0usize..200, byte: u8, cut in 0usize..200) {
+        let mut bytes = record::encode(&alert(1), 7).unwrap();
+        let whole = bytes.len();
+        // After the head; what follows it gets a checksum that fits.
+        bytes[8 + at % (whole - 8)] = byte;
+        bytes.truncate(whole.saturating_sub(cut).max(8));
+        let (head, body) = bytes.split_at_mut(8);
+        head[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
+        head[4..].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
+        let read = |out: &mut [u8], at: u64| (&bytes[..]).read_exact_at(out, at);
+        let found = record::read(read, 0, bytes.len() as u64).unwrap();
+        prop_assert!(found.is_none_or(|record| record.end == bytes.len() as u64));
+    }
 }
 
 trait ReadAt {

@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use falco_alerts::SpoolOptions;
+use anyhow::bail;
+use falco_alerts::{JsonForm, SpoolOptions};
 use falco_filter::ast::unescape;
 use falco_sinks::http::{HttpOptions, Trust};
 
@@ -68,6 +69,19 @@ pub(super) fn spool(keys: &Keys<'_>) -> Option<SpoolOptions> {
         max_bytes: u64::from(megabytes) << 20,
         max_age: Duration::from_secs(seconds.into()),
     })
+}
+
+/// Which JSON alerts are.
+pub(super) fn json_form(keys: &Keys<'_>) -> anyhow::Result<JsonForm> {
+    match keys.text("json_format") {
+        None | Some("falco") => Ok(JsonForm::Falco),
+        Some("ocsf") => Ok(JsonForm::Ocsf),
+        Some("ecs") => Ok(JsonForm::Ecs),
+        Some(other) => bail!(
+            "Error reading config file ({}): json_format '{other}' is none of falco, ocsf, ecs",
+            keys.name
+        ),
+    }
 }
 
 fn http(keys: &Keys<'_>) -> HttpOptions {

@@ -98,6 +98,7 @@ pub(crate) static OURS: Schema = object! {
         ; &[], 0
     },
     "foreign_calls": Text,
+    "json_format": Schema::Words(&["falco", "ocsf", "ecs"]),
     "kernel_attach": Schema::Words(&["auto", "functions", "per_call", "all_calls"]),
     "kernel_fair_share": Boolean,
     "outputs_spool": Named("OutputsSpool", &object! {

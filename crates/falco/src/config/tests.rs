@@ -62,6 +62,10 @@ fn what_is_wrong_is_said_in_upstreams_words() {
         ),
         ("log_level: LOUD", "Unknown log level LOUD"),
         (
+            "json_format: cef",
+            "Error reading config file (test.yaml): json_format 'cef' is none of falco, ocsf, ecs",
+        ),
+        (
             "file_output: {enabled: true}",
             "file output enabled but no filename in configuration block",
         ),
