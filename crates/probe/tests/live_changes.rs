@@ -180,19 +180,15 @@ fn kernel_modules() {
     };
     let mut seen = live::in_child(&mut probe, |notes: Notes| {
         // The kernel may refuse before it reads them, and what nobody has read since the fork is not there to be read by a probe.
-        live::touch(b"no\0module");
-        live::touch(b"a=b");
-        live::touch(b"c=d");
+        let (image, first, second) = (b"no\0module", c"a=b", c"c=d");
+        live::touch(image);
+        live::touch(first.to_bytes());
+        live::touch(second.to_bytes());
         notes.put(
             0,
-            call!(
-                libc::SYS_init_module,
-                b"no\0module".as_ptr(),
-                9,
-                ptr(c"a=b")
-            ),
+            call!(libc::SYS_init_module, image.as_ptr(), 9, ptr(first)),
         );
-        notes.put(1, call!(libc::SYS_finit_module, -1, ptr(c"c=d"), 3));
+        notes.put(1, call!(libc::SYS_finit_module, -1, ptr(second), 3));
     });
     let (image, file) = (seen.notes.get(0), seen.notes.get(1));
     if image == -i64::from(libc::ENOSYS) {
