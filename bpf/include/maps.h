@@ -107,6 +107,8 @@ struct counters {
 	u64 unreadable;
 	/* Of the dropped: because their control group had its share. */
 	u64 over_share;
+	/* Events that nobody needs. */
+	u64 filtered;
 };
 
 struct {

@@ -131,6 +131,13 @@ static __always_inline enum abi abi_of(struct pt_regs *regs, struct task_struct 
 	return is_32(task) ? ABI_32 : ABI_NATIVE;
 }
 #endif
+/* What the tracepoint of one call's beginning hands to a program. */
+struct sys_enter_ctx {
+	u64 regs;
+	s32 nr;
+	u32 pad;
+	u64 args[6];
+};
 
 /* The calls that socketcall stands for, by its first argument. */
 static const u16 socketcalls[32] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* open, openat, openat2, creat, open_by_handle_at */
 #include "../lib/call.h"
-#include "../lib/file.h"
+#include "../lib/filter.h"
 #include "../lib/flags.h"
 
 static __always_inline u32 opened_flags(const struct file_id *id)
@@ -26,12 +26,16 @@ static __always_inline void put_opened_name(struct scratch *s, const struct call
 
 SYSCALL(open)
 {
-	struct scratch *s = BEGIN(SYSCALL_OPEN_X);
-	struct file_id id = file_id(call->ret);
 	u32 flags = arg(call, 1);
+	struct file_id id;
+	struct scratch *s;
 
+	if (!open_needed(EVT_SYSCALL_OPEN_X, call, open_flags(flags), arg_ptr(call, 0)))
+		return;
+	s = BEGIN(SYSCALL_OPEN_X);
 	if (!s)
 		return;
+	id = file_id(call->ret);
 	put_s64(s, call->ret);
 	put_opened_name(s, call, 0);
 	put_u32(s, open_flags(flags) | opened_flags(&id));
@@ -43,12 +47,16 @@ SYSCALL(open)
 
 SYSCALL(openat)
 {
-	struct scratch *s = BEGIN(SYSCALL_OPENAT_2_X);
-	struct file_id id = file_id(call->ret);
 	u32 flags = arg(call, 2);
+	struct file_id id;
+	struct scratch *s;
 
+	if (!open_needed(EVT_SYSCALL_OPENAT_2_X, call, open_flags(flags), arg_ptr(call, 1)))
+		return;
+	s = BEGIN(SYSCALL_OPENAT_2_X);
 	if (!s)
 		return;
+	id = file_id(call->ret);
 	put_s64(s, call->ret);
 	put_s64(s, arg_fd(call, 0));
 	put_opened_name(s, call, 1);
@@ -65,13 +73,17 @@ struct user_open_how {
 
 SYSCALL(openat2)
 {
-	struct scratch *s = BEGIN(SYSCALL_OPENAT2_X);
-	struct file_id id = file_id(call->ret);
 	struct user_open_how how = {};
+	struct file_id id;
+	struct scratch *s;
 
+	bpf_probe_read_user(&how, sizeof(how), arg_ptr(call, 2));
+	if (!open_needed(EVT_SYSCALL_OPENAT2_X, call, open_flags(how.flags), arg_ptr(call, 1)))
+		return;
+	s = BEGIN(SYSCALL_OPENAT2_X);
 	if (!s)
 		return;
-	bpf_probe_read_user(&how, sizeof(how), arg_ptr(call, 2));
+	id = file_id(call->ret);
 	put_s64(s, call->ret);
 	put_s64(s, arg_fd(call, 0));
 	put_opened_name(s, call, 1);
@@ -85,11 +97,16 @@ SYSCALL(openat2)
 
 SYSCALL(creat)
 {
-	struct scratch *s = BEGIN(SYSCALL_CREAT_X);
-	struct file_id id = file_id(call->ret);
+	struct file_id id;
+	struct scratch *s;
 
+	/* Its event has no flags. */
+	if (!open_needed(EVT_SYSCALL_CREAT_X, call, 0, arg_ptr(call, 0)))
+		return;
+	s = BEGIN(SYSCALL_CREAT_X);
 	if (!s)
 		return;
+	id = file_id(call->ret);
 	put_s64(s, call->ret);
 	put_opened_name(s, call, 0);
 	put_u32(s, arg(call, 1) & 07777);

@@ -110,6 +110,8 @@ pub(crate) struct Config {
     pub(crate) containers: Containers,
     /// What is recorded, if anything.
     pub(crate) capture: Option<Capture>,
+    /// Whether the kernel leaves out what nobody needs.
+    pub(crate) kernel_filter: bool,
     /// What is done when events are lost.
     pub(crate) drops: Drops,
     /// After how many waits in vain it is said that no event comes.
@@ -340,6 +342,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         static_fields: keys.get("static_fields").map_or_else(Vec::new, texts_of),
         repair_syscalls: keys.truth("base_syscalls.repair", false),
         capture: capture::capture(keys)?,
+        kernel_filter: keys.truth("kernel_filter", true),
         drops,
         timeouts_max,
         metrics: metrics::metrics(keys),

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use falco_event::SyscallCode;
 use falco_sources::{
     Source, SourceError,
     probe::{self, Watch},
@@ -10,14 +9,17 @@ use falco_sources::{
 use falco_state::State;
 
 use crate::{
-    config::{Config, Engine, ring_bytes},
+    config::{Engine, ring_bytes},
     log,
+    set::Set,
 };
 
 /// Attaches to the calls that the rules and the state need.
-pub(crate) fn open(config: &Config, calls: &[SyscallCode]) -> Result<(Source, State), SourceError> {
+pub(crate) fn open(set: &Set) -> Result<(Source, State), SourceError> {
+    let config = &set.config;
     let mut probe_config = probe::Config {
-        calls: calls.to_vec(),
+        calls: set.calls.clone(),
+        filter: set.filter.clone(),
         snaplen: config.snaplen,
         how: config.kernel_attach,
         fair_share: config.kernel_fair_share,

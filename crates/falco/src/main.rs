@@ -12,6 +12,7 @@ mod list;
 mod live;
 mod log;
 mod metrics;
+mod narrow;
 mod outputs;
 mod plugins;
 mod privileges;

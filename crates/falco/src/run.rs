@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use falco_event::SyscallCode;
 use falco_fields::Catalogue;
 use falco_rules::RuleSet;
-use falco_sources::{Source, SourceError};
+use falco_sources::{Source, SourceError, probe};
 use falco_state::State;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
@@ -28,7 +28,7 @@ use crate::{
     live,
     log::{self, Level},
     metrics::Board,
-    privileges,
+    narrow, privileges,
     reload::Reloader,
     rules,
     set::Set,
@@ -73,6 +73,8 @@ pub(crate) struct Prepared {
     pub(crate) conditions: RuleSet,
     /// The calls to ask the kernel for.
     pub(crate) calls: Vec<SyscallCode>,
+    /// Which events of these have to be sent; `None`: all.
+    pub(crate) filter: Option<probe::Filter>,
     /// Where the rules were read from.
     pub(crate) rules_files: Vec<PathBuf>,
     pub(crate) rules_folders: Vec<PathBuf>,
@@ -91,6 +93,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
         );
     }
     let calls = syscalls::select(&config, &rules);
+    let filter = narrow::derive(&config, &rules, &calls);
     check_rings(&config)?;
     config.metrics.check()?;
     Ok(Prepared {
@@ -99,6 +102,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
         rules,
         conditions,
         calls,
+        filter,
         rules_files: texts.paths,
         rules_folders: texts.folders,
     })
@@ -164,7 +168,7 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
     let set = Set::new(prepared)?;
     let board = Arc::new(Board::default());
     let mut web = Web::start(&set.config, &board)?;
-    let (mut source, mut state) = open(&set.config, &set.calls)?;
+    let (mut source, mut state) = open(&set)?;
     board.set_open(set.config.metrics.enabled);
     let mut engine = Engine::new(set, options, Arc::clone(&board), &mut state);
     let started = Instant::now();
@@ -226,7 +230,17 @@ fn replace(
     let mut fresh_source = false;
     let asked = |call| old.calls.contains(call);
     let live = matches!(source, Source::Live(_));
-    if same && (!live || set.calls.iter().all(asked)) {
+    let enough = match source {
+        _ if !same => false,
+        Source::Live(live) => {
+            set.calls.iter().all(asked)
+                && live
+                    .refilter(set.filter.as_ref())
+                    .map_err(|error| explain(&error))?
+        }
+        Source::Replay(_) | Source::Idle => true,
+    };
+    if enough {
         // The source reports more than is needed now, and may be needed again.
         set.calls.clone_from(&old.calls);
         if let Source::Idle = source {
@@ -235,7 +249,7 @@ fn replace(
             log::info("The 'syscall' source and what is known of the system stay.");
         }
     } else {
-        let (mut fresh, fresh_state) = open(&set.config, &set.calls)?;
+        let (mut fresh, fresh_state) = open(&set)?;
         if live {
             engine.drain(source, state, now_ns())?;
         }
@@ -261,8 +275,8 @@ fn open_idle() {
 }
 
 /// Opens the source of events.
-fn open(config: &Config, calls: &[SyscallCode]) -> anyhow::Result<(Source, State)> {
-    match &config.engine {
+fn open(set: &Set) -> anyhow::Result<(Source, State)> {
+    match &set.config.engine {
         Driver::Replay(file) => {
             log::info(&format!(
                 "Replaying events from the capture file: {}",
@@ -283,7 +297,7 @@ fn open(config: &Config, calls: &[SyscallCode]) -> anyhow::Result<(Source, State
             open_idle();
             Ok(Source::idle())
         }
-        Driver::Probe { .. } => live::open(config, calls).map_err(|error| explain(&error)),
+        Driver::Probe { .. } => live::open(set).map_err(|error| explain(&error)),
     }
 }
 

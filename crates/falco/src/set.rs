@@ -8,6 +8,7 @@ use falco_fields::Catalogue;
 use falco_filter::Memo;
 use falco_rules::{Rule, RuleSet};
 use falco_sinks::grpc::Server;
+use falco_sources::probe;
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct Set {
     pub(crate) config: Config,
     pub(crate) calls: Vec<SyscallCode>,
+    pub(crate) filter: Option<probe::Filter>,
     pub(crate) catalogue: Catalogue,
     pub(crate) rules: RuleSet,
     pub(crate) memo: Memo,
@@ -64,6 +66,7 @@ impl Set {
             conditions,
             calls,
             rules_files,
+            filter,
             ..
         } = prepared;
         let labels: Vec<Labels> = rules.rules().iter().map(labels).collect();
@@ -95,6 +98,7 @@ impl Set {
             _grpc: grpc,
             config,
             calls,
+            filter,
             catalogue,
             rules,
             labels,

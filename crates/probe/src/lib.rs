@@ -21,6 +21,7 @@ mod bell;
 mod beside;
 mod dump;
 mod error;
+mod filter;
 mod foreign;
 mod load;
 mod merge;
@@ -40,6 +41,7 @@ use falco_event::{EventCode, SyscallCode};
 
 pub use dump::dump;
 pub use error::Error;
+pub use filter::{Filter, Step};
 pub use foreign::Foreign;
 pub use load::Watch;
 pub use stats::{DropCause, Program, Stats};
@@ -68,6 +70,8 @@ pub struct Config {
     pub fair_share: bool,
     /// How to watch; `None`: the cheapest way that works here.
     pub how: Option<How>,
+    /// Which events are needed; `None`: all.
+    pub filter: Option<Filter>,
 }
 
 impl Default for Config {
@@ -81,6 +85,7 @@ impl Default for Config {
             foreign: Foreign::default(),
             fair_share: false,
             how: None,
+            filter: None,
         }
     }
 }
@@ -187,6 +192,11 @@ impl Probe {
     /// How many events of each kind were lost, of those that were.
     pub fn lost(&self) -> Vec<(EventCode, u64)> {
         self.loaded.lost()
+    }
+
+    /// Sends from now on what another filter needs. False when it needs more than this probe can give: another one has to be opened.
+    pub fn refilter(&mut self, filter: Option<&Filter>) -> Result<bool, Error> {
+        self.loaded.refilter(filter)
     }
 
     /// How the calls are watched.

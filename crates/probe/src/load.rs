@@ -9,12 +9,12 @@ use std::{
 use falco_event::{EventCode, SyscallCode, codes::GENERIC_X};
 use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, ObjectBuilder, OpenObject,
-    PrintLevel, ProgramAttachType, num_possible_cpus, set_print,
+    PrintLevel, ProgramAttachType, ProgramMut, num_possible_cpus, set_print,
 };
 
 use crate::{
-    Config, Foreign, How, Program, Stats, bell::Bell, beside::Beside, error, error::Error, foreign,
-    numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs, trial,
+    Config, Filter, Foreign, How, Program, Stats, bell::Bell, beside::Beside, error, error::Error,
+    filter, foreign, numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs, trial,
 };
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -34,6 +34,15 @@ pub(crate) struct Loaded {
     /// What is left to be done when calls of other interfaces are to be watched beside programs at functions.
     foreign_set: Option<ForeignSet>,
     unsupported: Vec<SyscallCode>,
+    /// Whether files that are opened and closed are reported, and the ends of calls that close.
+    reports: Reports,
+}
+
+/// What of files and their being closed a probe has reported from the start on.
+#[derive(Clone, Copy, Debug)]
+struct Reports {
+    files: bool,
+    ends_of_closes: bool,
 }
 
 /// What is done about calls by the kernel's other interfaces.
@@ -184,8 +193,10 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         _ => BTreeSet::new(),
     };
     select(&mut open, how, foreign, &handlers, &at_functions, &beside).map_err(refused)?;
+    let closing = select_closing(&mut open, config, how, tracefs);
     let mut object = open.load().map_err(refused)?;
     let rings = make_rings(&mut object, config, cpus)?;
+    install(&mut object, config.filter.as_ref()).map_err(refused)?;
     let mut links = Vec::new();
     for program in object.progs_mut().filter(|program| program.autoload()) {
         let name = program.name().to_string_lossy().into_owned();
@@ -202,17 +213,10 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         } else if let Some(call) = name.strip_prefix("one_") {
             let handlers = handlers.iter().filter(|handler| handler.program == call);
             for id in handlers.filter_map(|handler| handler.tracepoint) {
-                let event = perf::tracepoint_event(id).map_err(|cause| Error::Refused {
-                    cause: format!("sys_exit_{call}: {cause}"),
-                    detail: String::new(),
-                })?;
-                // libbpf closes the event with the link.
-                links.push(
-                    program
-                        .attach_perf_event(event.into_raw_fd())
-                        .map_err(refused)?,
-                );
+                links.push(attach(&program, call, id)?);
             }
+        } else if let ("closing", Some(id)) = (name.as_str(), closing) {
+            links.push(attach(&program, CLOSE, id)?);
         }
     }
     if how != How::Functions && foreign != Watch::Off {
@@ -236,6 +240,10 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         refused: Vec::new(),
         foreign_set,
         unsupported,
+        reports: Reports {
+            files: config.filter.as_ref().is_none_or(|filter| filter.files),
+            ends_of_closes: closing.is_none(),
+        },
     };
     if how == How::Functions && foreign == Watch::On {
         loaded.watch_foreign().map_err(refused)?;
@@ -329,6 +337,47 @@ fn select(
         });
     }
     Ok(())
+}
+
+/// The call that closes a descriptor.
+const CLOSE: &str = "close";
+
+/// Whether it is enough to hear of descriptors that are no files when they are closed.
+fn only_tracked_closes(filter: Option<&Filter>) -> bool {
+    filter.is_some_and(|filter| filter.closes_are_state && !filter.files)
+}
+
+/// Loads the program for the beginning of `close` instead of that for its end, where that is enough: the number of its tracepoint. Only
+/// where calls are attached one by one there is such a program.
+fn select_closing(
+    open: &mut OpenObject,
+    config: &Config,
+    how: How,
+    tracefs: Option<&Tracefs>,
+) -> Option<u64> {
+    let enough = how == How::PerCall && only_tracked_closes(config.filter.as_ref());
+    let tracepoint = tracefs.filter(|_| enough)?.sys_enter_id(CLOSE)?;
+    let asked = (open.progs()).any(|program| program.name() == "one_close" && program.autoload());
+    for mut program in open.progs_mut().filter(|_| asked) {
+        match program.name().to_string_lossy().as_ref() {
+            "closing" => program.set_autoload(true),
+            "one_close" => program.set_autoload(false),
+            _ => {}
+        }
+    }
+    asked.then_some(tracepoint)
+}
+
+/// Attaches a program to a tracepoint.
+fn attach(program: &ProgramMut<'_>, call: &str, tracepoint: u64) -> Result<Link, Error> {
+    let refused = |cause: String| Error::Refused {
+        cause: format!("{call}: {cause}"),
+        detail: Said::take(),
+    };
+    let event = perf::tracepoint_event(tracepoint).map_err(|cause| refused(cause.to_string()))?;
+    // libbpf closes the event with the link.
+    let link = program.attach_perf_event(event.into_raw_fd());
+    link.map_err(|cause| refused(cause.to_string()))
 }
 
 /// Which handlers the calls asked for need, and which of the calls have none: no program, or no tracepoint because the kernel was
@@ -500,6 +549,13 @@ fn map_mut<'a>(object: &'a mut Object, name: &str) -> Option<MapImpl<'a, Mut>> {
     object.maps_mut().find(|map| map.name() == name)
 }
 
+fn install(object: &mut Object, filter: Option<&Filter>) -> libbpf_rs::Result<()> {
+    match map_mut(object, "filters") {
+        Some(map) => filter::install(&map, filter),
+        None => Ok(()),
+    }
+}
+
 fn fill_dispatcher(object: &mut Object, handlers: &[Handler]) -> libbpf_rs::Result<()> {
     let mut programs: Vec<(SyscallCode, i32)> = Vec::new();
     for program in object.progs_mut().filter(|program| program.autoload()) {
@@ -544,6 +600,21 @@ impl Loaded {
         let map = maps.find(|map| map.name().to_string_lossy().ends_with(".data.asleep"));
         let map = map.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         Bell::new(map.as_fd(), self.rings.iter().map(AsFd::as_fd)).map_err(failed)
+    }
+
+    pub(crate) fn refilter(&mut self, filter: Option<&Filter>) -> Result<bool, Error> {
+        let files = filter.is_none_or(|filter| filter.files);
+        let ends_of_closes = !only_tracked_closes(filter);
+        let enough =
+            (self.reports.files || !files) && (self.reports.ends_of_closes || !ends_of_closes);
+        if enough {
+            install(&mut self.object, filter).map_err(|cause| Error::Refused {
+                cause: cause.to_string(),
+                detail: String::new(),
+            })?;
+            self.reports.files &= files;
+        }
+        Ok(enough)
     }
 
     pub(crate) fn how(&self) -> How {

@@ -62,11 +62,13 @@ pub struct Stats {
     pub unreadable: u64,
     /// Of the lost: because their control group had filled its share of a ring.
     pub over_share: u64,
+    /// Events that were not made because nobody needs them.
+    pub filtered: u64,
     dropped: [u64; DropCause::ALL.len()],
 }
 
 /// The words of `struct counters`.
-pub(crate) const COUNTER_BYTES: usize = (3 + DropCause::ALL.len()) * 8;
+pub(crate) const COUNTER_BYTES: usize = (4 + DropCause::ALL.len()) * 8;
 
 impl Stats {
     /// Lost for this cause.
@@ -99,6 +101,7 @@ impl Stats {
         delta.events = delta.events.saturating_sub(before.events);
         delta.unreadable = delta.unreadable.saturating_sub(before.unreadable);
         delta.over_share = delta.over_share.saturating_sub(before.over_share);
+        delta.filtered = delta.filtered.saturating_sub(before.filtered);
         for (now, before) in delta.dropped.iter_mut().zip(before.dropped) {
             *now = now.saturating_sub(before);
         }
@@ -116,6 +119,7 @@ impl Stats {
         }
         self.unreadable += words.next().unwrap_or_default();
         self.over_share += words.next().unwrap_or_default();
+        self.filtered += words.next().unwrap_or_default();
     }
 }
 
@@ -125,6 +129,7 @@ impl std::iter::Sum for Stats {
             sum.events += part.events;
             sum.unreadable += part.unreadable;
             sum.over_share += part.over_share;
+            sum.filtered += part.filtered;
             for (dropped, part) in sum.dropped.iter_mut().zip(part.dropped) {
                 *dropped += part;
             }
@@ -150,7 +155,7 @@ mod tests {
 
     #[test]
     fn counters_are_read_in_order() {
-        let words: Vec<u8> = (1..=13_u64).flat_map(u64::to_ne_bytes).collect();
+        let words: Vec<u8> = (1..=14_u64).flat_map(u64::to_ne_bytes).collect();
         assert_eq!(words.len(), COUNTER_BYTES);
         let mut stats = Stats::default();
         stats.add_counters(&words);
@@ -160,9 +165,10 @@ mod tests {
                 stats.events,
                 stats.dropped(DropCause::CloneFork),
                 stats.unreadable,
-                stats.over_share
+                stats.over_share,
+                stats.filtered
             ),
-            (2, 4, 24, 26)
+            (2, 4, 24, 26, 28)
         );
         assert_eq!(stats.dropped(DropCause::NoScratch), 22);
         let mut later = stats;

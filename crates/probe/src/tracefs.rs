@@ -44,7 +44,16 @@ impl Tracefs {
 
     /// The number of the tracepoint at the exit of a system call, if the kernel has it.
     pub(crate) fn sys_exit_id(&self, call: &str) -> Option<u64> {
-        let path = format!("events/syscalls/sys_exit_{call}/id");
+        self.id(&format!("sys_exit_{call}"))
+    }
+
+    /// The same, at the entry into it.
+    pub(crate) fn sys_enter_id(&self, call: &str) -> Option<u64> {
+        self.id(&format!("sys_enter_{call}"))
+    }
+
+    fn id(&self, name: &str) -> Option<u64> {
+        let path = format!("events/syscalls/{name}/id");
         let file = openat(
             &self.0,
             path,

@@ -47,6 +47,7 @@ mod item;
 mod loader;
 mod nearest;
 mod priority;
+pub mod pushdown;
 mod result;
 mod ruleset;
 pub mod schema;

@@ -83,6 +83,11 @@ impl Live {
         &self.probe
     }
 
+    /// Sends from now on what another filter needs. False when that is more than this probe can give.
+    pub fn refilter(&mut self, filter: Option<&probe::Filter>) -> Result<bool, SourceError> {
+        Ok(self.probe.refilter(filter)?)
+    }
+
     /// Why the processes that were there at the start were read from `/proc`; `None` when the kernel's iterators told them.
     pub fn not_dumped(&self) -> Option<&probe::Error> {
         self.not_dumped.as_ref()

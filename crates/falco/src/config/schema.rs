@@ -101,6 +101,7 @@ pub(crate) static OURS: Schema = object! {
     "json_format": Schema::Words(&["falco", "ocsf", "ecs"]),
     "kernel_attach": Schema::Words(&["auto", "functions", "per_call", "all_calls"]),
     "kernel_fair_share": Boolean,
+    "kernel_filter": Boolean,
     "outputs_spool": Named("OutputsSpool", &object! {
         "max_age_s": Integer,
         "max_mb": Integer,

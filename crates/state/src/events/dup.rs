@@ -16,7 +16,17 @@ const FD_CLOEXEC: u64 = 1;
 
 impl State {
     pub(crate) fn duplicated(&mut self, event: &Event<'_>, at: &mut Subject) {
-        if !succeeded(event) || at.fd.is_none() {
+        if !succeeded(event) {
+            return;
+        }
+        if at.fd.is_none() {
+            // Of what is copied nothing is known: the probe need not tell of files. What was there before is gone. Of captures upstream
+            // keeps it.
+            let live = self.live.is_some();
+            let fds = at.thread.filter(|_| live);
+            if let Some(fds) = fds.and_then(|ix| self.threads.fds_mut(ix)) {
+                self.counters.fds_removed += u64::from(fds.remove(result(event)));
+            }
             return;
         }
         // A shell that connects programs by a pipe makes its ends their input and output.

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Which events nobody needs: decided before anything is copied, by tables that are made from the rules.
+ *
+ * A table is replaced as a whole, so that a call sees the old one or the new one. Without one everything is sent. What the tables mean is
+ * in crates/rules/src/pushdown.rs; the same struct is in crates/probe/src/filter.rs. */
+#pragma once
+
+#include "call.h"
+#include "file.h"
+
+#define FILTER_CELLS (1 << 18)
+#define FILTER_OUTCOMES (1 << 13)
+#define FILTER_STEPS (1 << 10)
+#define FILTER_CALLS (1 << 9)
+/* How many steps are taken for one event, and how many bytes of a path are looked at, its NUL included. */
+#define FILTER_STEPS_TAKEN 48
+#define FILTER_PATH_BYTES 256
+
+/* Places to go on that are no steps. */
+#define FILTER_SKIP 0xfffe
+
+struct filter_step {
+	s64 first, last; /* the range that the result has to be in; */
+	u32 flags;	 /* instead, if not 0: flags of which one has to be set */
+	u16 yes, no;	 /* where to go on */
+};
+
+struct filter_call {
+	u16 first;    /* where to begin before the path is looked at */
+	u16 outcomes; /* where its outcomes begin, from 1 on; 0: its path does not matter */
+};
+
+struct filter {
+	u32 files; /* whether files that are opened matter later */
+	u8 classes[256];
+	u32 cells[FILTER_CELLS];
+	u16 outcomes[FILTER_OUTCOMES];
+	struct filter_call calls[FILTER_CALLS]; /* by event */
+	struct filter_step steps[FILTER_STEPS];
+};
+
+struct filter_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct filter));
+	__uint(max_entries, 1);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__type(key, u32);
+	__type(value, u32);
+	__uint(max_entries, 1);
+	__array(values, struct filter_map);
+} filters SEC(".maps");
+
+static __always_inline struct filter *my_filter(void)
+{
+	u32 zero = 0;
+	void *map = bpf_map_lookup_elem(&filters, &zero);
+
+	return map ? bpf_map_lookup_elem(map, &zero) : NULL;
+}
+
+static __always_inline void count_filtered(void)
+{
+	struct counters *count = my_counters();
+
+	if (count)
+		count->filtered++;
+}
+
+static __always_inline bool filter_sends(const struct filter *f, u32 at, s64 result, u32 flags)
+{
+	int i;
+
+	for (i = 0; i < FILTER_STEPS_TAKEN && at < FILTER_STEPS; i++) {
+		const struct filter_step *step = &f->steps[at & (FILTER_STEPS - 1)];
+		bool holds = step->flags ? flags & step->flags : result >= step->first && result <= step->last;
+
+		at = holds ? step->yes : step->no;
+	}
+	return at != FILTER_SKIP;
+}
+
+/* What is known of a path; -1 if it cannot be read or is too long. */
+static __always_inline s64 filter_path(const struct filter *f, struct scratch *s, const void *path)
+{
+	long length = bpf_probe_read_user_str(s->path, FILTER_PATH_BYTES, path);
+	u32 at = 0;
+	int i;
+
+	if (length <= 0 || length >= FILTER_PATH_BYTES)
+		return -1;
+	for (i = 0; i < FILTER_PATH_BYTES; i++) {
+		u8 byte = s->path[i];
+
+		if (!byte)
+			break;
+		at = f->cells[(at + f->classes[byte]) & (FILTER_CELLS - 1)];
+	}
+	return f->cells[at & (FILTER_CELLS - 1)];
+}
+
+/* Whether a rule may match the opening of a file; `flags` as they are on the wire. */
+static __always_inline bool open_may_match(const struct filter *f, u16 code, s64 result, u32 flags, const void *path)
+{
+	const struct filter_call *call = &f->calls[code & (FILTER_CALLS - 1)];
+	struct scratch *s;
+	s64 outcome;
+
+	if (!filter_sends(f, call->first, result, flags))
+		return false;
+	/* Of a directory rules compare another path. */
+	if (!call->outcomes || flags & F_FILE_FLAGS__O_DIRECTORY)
+		return true;
+	s = take_scratch();
+	if (!s)
+		return true;
+	outcome = filter_path(f, s, path);
+	give_back(s);
+	if (outcome < 0)
+		return true;
+	return filter_sends(f, f->outcomes[(call->outcomes - 1 + outcome) & (FILTER_OUTCOMES - 1)], result, flags);
+}
+
+#define S_IFMT 0170000
+#define S_IFDIR 0040000
+/* The file systems that nobody mounts have it: those of sockets, pipes, memfds and the other nameless files. */
+#define SB_NOUSER (1UL << 31)
+
+enum opened {
+	OPENED_NOTHING,
+	/* Paths are not relative to it, and it is no end of a connection. */
+	OPENED_JUST_FILE,
+	OPENED_ELSE,
+};
+
+/* What a descriptor of the current process is. The tables are followed by loads, which are cheaper than reads where pointers have types. */
+static __always_inline enum opened what_is(s32 fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fdtable *table = task->files->fdt;
+	struct super_block *sb;
+	struct inode *inode;
+	struct file *file = NULL;
+
+	if (fd < 0 || (u32)fd >= table->max_fds)
+		return OPENED_NOTHING;
+	bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
+	if (!file)
+		return OPENED_NOTHING;
+	inode = BPF_CORE_READ(file, f_inode);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+		return OPENED_ELSE;
+	sb = BPF_CORE_READ(inode, i_sb);
+	return BPF_CORE_READ(sb, s_flags) & SB_NOUSER ? OPENED_ELSE : OPENED_JUST_FILE;
+}
+
+/* Whether the opening of a file has to be sent. */
+static __always_inline bool open_needed(u16 code, const struct call *call, u32 flags, const void *path)
+{
+	struct filter *f = my_filter();
+
+	if (!f || open_may_match(f, code, call->ret, flags, path))
+		return true;
+	if (call->ret >= 0) {
+		if (f->files || what_is(call->ret) != OPENED_JUST_FILE)
+			return true;
+	}
+	count_filtered();
+	return false;
+}

@@ -1,0 +1,173 @@
+//! What of the rules can be decided where the events come from: which of them nobody needs.
+//!
+//! From each condition a formula is derived that is true whenever the condition is ([`May`]); everything that the kernel cannot know may
+//! go either way. When it is false for every rule, and what the event changes is not asked for later, the event need not be sent.
+//!
+//! - Of the calls that open files the result, the flags and the path are known. What all rules ask of paths becomes one automaton
+//!   ([`Table`]), and for each of its outcomes a formula over the rest is left.
+//! - A file that is opened matters to later events only if a rule that may match them asks for its descriptor. Directories, sockets and
+//!   all else that is no file always matter: paths are relative to them, and a stale one would be taken for what it no longer is.
+//!
+//! Nothing here knows how a kernel decides: [`Filter`] is a description, and [`Filter::wants`] says what it means.
+
+mod machine;
+mod may;
+mod needs;
+mod paths;
+mod program;
+mod ranges;
+mod site;
+mod table;
+
+use std::fmt;
+
+use falco_event::{EventCode, codes};
+
+pub use may::May;
+pub use program::{Asks, Place, Programs, SEND, SKIP, STEPS_MAX, Step};
+pub use ranges::Ranges;
+pub use table::Table;
+
+use crate::ruleset::RuleSet;
+use paths::{Paths, Question};
+use site::{OPENS, Site, World};
+
+/// What has to be sent.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Why files that are opened and closed have to be sent, whatever they are; `None`: they need not.
+    pub files: Option<String>,
+    /// Whether a rule looks at descriptors being closed.
+    pub closes: bool,
+    /// The calls that open files.
+    pub opens: Vec<Open>,
+    /// What is known of paths; `None` when no rule asks, or it is too much.
+    pub paths: Option<Table>,
+    questions: Vec<Question>,
+}
+
+/// When the opening of a file may match a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// The event.
+    pub code: EventCode,
+    /// Whatever the path is.
+    pub any_path: May,
+    /// By what is known of the path; empty when no rule asks for it.
+    pub by_path: Vec<May>,
+    /// The formula from which both follow.
+    whole: May,
+}
+
+/// Bits of open flags on the wire: of a directory the path is compared otherwise.
+const O_DIRECTORY: u32 = 1 << 10;
+/// Longer paths are not looked at.
+pub const PATH_MAX: usize = 255;
+
+/// Derives what has to be sent for the enabled rules.
+///
+/// # Errors
+/// Why everything has to be.
+pub fn derive(rules: &RuleSet) -> Result<Filter, String> {
+    let enabled = || rules.enabled().map(|(_, rule)| rule);
+    if let Some(why) = needs::counts_events(enabled()) {
+        return Err(why);
+    }
+    let mut paths = Paths::default();
+    let whole: Vec<(EventCode, May)> = OPENS
+        .into_iter()
+        .map(|code| {
+            let looking = enabled().filter(|rule| rule.reach.events.contains(code));
+            let parts: Vec<May> = looking
+                .map(|rule| {
+                    let mut site = Site {
+                        code,
+                        world: World::Opened,
+                        paths: &mut paths,
+                    };
+                    site.may(&rule.condition, true)
+                })
+                .collect();
+            (code, May::any(parts))
+        })
+        .collect();
+    let (opens, table) = decide(&whole, &paths.0);
+    Ok(Filter {
+        files: needs::files(enabled()),
+        closes: rules.events().contains(codes::SYSCALL_CLOSE_X),
+        opens,
+        paths: table,
+        questions: paths.0,
+    })
+}
+
+/// For each call what is left once the path is known, and the automaton that knows paths.
+fn decide(whole: &[(EventCode, May)], questions: &[Question]) -> (Vec<Open>, Option<Table>) {
+    let formulas: Vec<May> = whole.iter().map(|(_, may)| may.clone()).collect();
+    let asked = formulas.iter().any(May::asks_path);
+    let built = asked.then(|| table::build(&formulas, questions)).flatten();
+    let opens = whole.iter().enumerate().map(|(index, (code, may))| Open {
+        code: *code,
+        any_path: may.map_path(&|_, _| May::Yes),
+        by_path: match &built {
+            Some((_, outcomes)) if may.asks_path() => {
+                outcomes.iter().map(|row| row[index].clone()).collect()
+            }
+            _ => Vec::new(),
+        },
+        whole: may.clone(),
+    });
+    (opens.collect(), built.map(|(table, _)| table))
+}
+
+impl Filter {
+    /// Whether a file that is opened has to be sent because a rule may match; `path` as the call was given it, `flags` as they are on
+    /// the wire.
+    pub fn wants(&self, code: EventCode, result: i64, flags: u32, path: Option<&[u8]>) -> bool {
+        let Some(open) = self.opens.iter().find(|open| open.code == code) else {
+            return true;
+        };
+        if !open.any_path.holds(result, flags) {
+            return false;
+        }
+        let path = path.filter(|path| path.len() <= PATH_MAX && flags & O_DIRECTORY == 0);
+        let (Some(table), Some(path)) = (&self.paths, path) else {
+            return true;
+        };
+        let left = open.by_path.get(table.run(path) as usize);
+        left.is_none_or(|left| left.holds(result, flags))
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Calls of which the same is asked share a line.
+        for (index, open) in self.opens.iter().enumerate() {
+            let same = |other: &&Open| other.whole == open.whole;
+            if self.opens.iter().take(index).any(|other| same(&other)) {
+                continue;
+            }
+            let calls = self.opens.iter().filter(same);
+            let names: Vec<&str> = calls.map(|call| call.code.info().name).collect();
+            write!(f, "{}: ", names.join(", "))?;
+            open.whole.show(f, &|place| {
+                let question = self.questions.get(place);
+                question.map_or_else(String::new, |question| question.text.clone())
+            })?;
+            writeln!(f)?;
+        }
+        match &self.files {
+            None => writeln!(f, "files: opened and closed unseen where no rule can match"),
+            Some(why) => writeln!(f, "files: all that are opened and closed, because {why}"),
+        }?;
+        match &self.paths {
+            None => writeln!(f, "paths: not looked at"),
+            Some(table) => writeln!(
+                f,
+                "paths: {} questions in an automaton of {} states",
+                self.questions.len(),
+                table.cells.len() / table.width
+            ),
+        }
+    }
+}
