@@ -38,6 +38,14 @@ const REPAIR: [&str; 17] = [
     "prctl",
 ];
 
+/// What is no call and comes with every move of every process.
+const TRACEPOINTS: [&str; 4] = [
+    "page_fault_kernel",
+    "page_fault_user",
+    "sched_switch",
+    "signal_deliver",
+];
+
 type Calls = BTreeSet<SyscallCode>;
 
 /// The name that rules know a call by: that of its event, or its own if its parameters are not read.
@@ -170,7 +178,11 @@ pub(crate) fn select(config: &Config, rules: &RuleSet) -> Vec<SyscallCode> {
             listed(&missing).1
         ));
     }
-    selected.into_iter().collect()
+    // Switches, signals and page faults are very many: a rule that leaves open what it is about does not ask for them.
+    let is_asked_for = |call: &SyscallCode| {
+        !TRACEPOINTS.contains(&call.info().name) || rules.names(*call) || added.contains(call)
+    };
+    selected.into_iter().filter(is_asked_for).collect()
 }
 
 /// Names that are none.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bumpalo::Bump;
-use falco_event::{EventCode, codes};
+use falco_event::{EventCode, SyscallCode, codes};
 use falco_filter::{Memo, Slot, Start, Tests, Value, Values};
 
 use crate::Priority;
@@ -125,6 +125,15 @@ impl RuleSet {
         self.enabled()
             .for_each(|(_, rule)| calls.extend(&rule.reach.syscalls));
         calls
+    }
+
+    /// Whether an enabled rule names this call, and does not merely leave open which calls it is about.
+    pub fn names(&self, call: SyscallCode) -> bool {
+        let half = SyscallSet::all().len() / 2;
+        self.enabled().any(|(_, rule)| {
+            let calls = &rule.reach.syscalls;
+            calls.contains(call) && calls.len() < half
+        })
     }
 
     /// Whether an enabled rule looks at events of this kind.
