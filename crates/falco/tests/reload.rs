@@ -1,5 +1,9 @@
 //! Configuration and rules are replaced while events flow, and none of them is missed.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     fmt::Write as _,
@@ -144,4 +148,137 @@ fn feed(path: &std::path::Path, enough: &AtomicBool) -> usize {
     }
     writer.finish().unwrap();
     count
+}
+
+/// How many events a second, and which of them the rules look for.
+const RATE: u64 = 50_000;
+const MARKED: u64 = 100;
+
+/// A thousand reloads while 50,000 events a second flow: each marked event is found by one of the two sets, memory stays, and a swap takes
+/// less than 5 ms.
+#[test]
+#[ignore = "takes minutes, and wants a quiet machine"]
+fn a_thousand_reloads_under_load() {
+    let reloads = std::env::var("RELOADS").map_or(1000, |count| count.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let made = Command::new("mkfifo").arg(at("in.scap")).status().unwrap();
+    assert!(made.success());
+    let rules = |name: &str| {
+        rules(name).replace(
+            "evt.type = chdir",
+            "evt.type = chdir and evt.arg.path startswith /marked",
+        )
+    };
+    fs::write(at("r.yaml"), rules("even")).unwrap();
+    let program = std::env::var("FALCO").unwrap_or(env!("CARGO_BIN_EXE_falco").into());
+    let mut falco = Command::new(program)
+        .current_dir(dir.path())
+        .args(["-r", "r.yaml", "-o", "watch_config_files=false"])
+        .args([
+            "-o",
+            "engine={kind: replay, replay: {capture_file: in.scap}}",
+        ])
+        .args(["-o", "json_output=true", "-o", "log_level=debug"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let alerts = lines(falco.stdout.take().unwrap());
+    let counter = thread::spawn(move || {
+        let is_alert =
+            |line: &String| line.contains("\"rule\":\"even\"") || line.contains("\"rule\":\"odd\"");
+        alerts.into_iter().filter(is_alert).count() as u64
+    });
+    let log = lines(falco.stderr.take().unwrap());
+    let enough = Arc::new(AtomicBool::new(false));
+    let writer = thread::spawn({
+        let (enough, path) = (Arc::clone(&enough), at("in.scap"));
+        move || feed_at_a_rate(&path, &enough)
+    });
+    let mut swaps_us = Vec::new();
+    let mut memory_kb = Vec::new();
+    let started = Instant::now();
+    while !log
+        .recv_timeout(PATIENCE)
+        .unwrap()
+        .contains("Replaying events")
+    {}
+    for number in 1..=reloads {
+        let name = if number % 2 == 0 { "even" } else { "odd" };
+        fs::write(at("r.yaml"), rules(name)).unwrap();
+        hang_up(&falco);
+        loop {
+            let line = log.recv_timeout(PATIENCE).unwrap();
+            if let Some((_, rest)) = line.split_once("Replaced in ") {
+                let number = rest.split(' ').next().unwrap();
+                swaps_us.push(number.parse::<u64>().unwrap());
+                break;
+            }
+        }
+        memory_kb.push(resident_kb(falco.id()));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    enough.store(true, Ordering::Relaxed);
+    let (events, marked) = writer.join().unwrap();
+    assert!(falco.wait().unwrap().success());
+    let found = counter.join().unwrap();
+    swaps_us.sort_unstable();
+    let (warm, last) = (memory_kb[reloads / 10], memory_kb[reloads - 1]);
+    println!(
+        "{reloads} reloads in {seconds:.0} s, {:.0} events/s, {marked} marked and {found} found; swaps: median {} µs, longest {} µs; \
+         memory after a tenth {warm} kB, at the end {last} kB",
+        events as f64 / seconds,
+        swaps_us[reloads / 2],
+        swaps_us[reloads - 1],
+    );
+    assert_eq!(marked, found);
+    assert!(swaps_us[reloads - 1] < 5000);
+    assert!(last < warm + warm / 10, "memory grew");
+}
+
+fn resident_kb(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Writes events at a rate until it is enough; how many, and how many of them are marked.
+fn feed_at_a_rate(path: &std::path::Path, enough: &AtomicBool) -> (u64, u64) {
+    let mut state = State::default();
+    state.add_thread(Thread {
+        tid: 42,
+        pid: 42,
+        ptid: 1,
+        ..Thread::default()
+    });
+    state.settle();
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
+    let (mut count, mut marked) = (0_u64, 0);
+    let started = Instant::now();
+    while !enough.load(Ordering::Relaxed) {
+        let due = started.elapsed().as_micros() as u64 * RATE / 1_000_000;
+        if count >= due {
+            thread::sleep(Duration::from_millis(1));
+            continue;
+        }
+        let path: &[u8] = if count % MARKED == 0 {
+            b"/marked"
+        } else {
+            b"/plain"
+        };
+        marked += u64::from(count % MARKED == 0);
+        let event = Builder::new(codes::SYSCALL_CHDIR_X, 1_000 + count, 42)
+            .i64(0)
+            .str(path)
+            .finish();
+        writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
+        count += 1;
+    }
+    writer.finish().unwrap();
+    (count, marked)
 }
