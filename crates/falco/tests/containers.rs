@@ -443,19 +443,19 @@ impl Group {
     /// In all hierarchies that there are; `None`, with a word, where groups cannot be made.
     fn new(id: &str) -> Option<Group> {
         let root = Path::new("/sys/fs/cgroup");
-        let hierarchies = if root.join("cgroup.procs").exists() {
+        let unified = root.join("cgroup.procs").exists();
+        let hierarchies = if unified {
+            // The probe tells of controllers: one has to be on.
+            let _ = fs::write(root.join("cgroup.subtree_control"), "+memory");
             vec![root.to_owned()]
         } else {
             ["memory", "cpu", "pids"].map(|name| root.join(name)).into()
         };
-        let group = Group(
-            hierarchies
-                .iter()
-                .map(|at| at.join("docker").join(id))
-                .collect(),
-        );
+        let group = Group(hierarchies.iter().map(|at| at.join(id)).collect());
         for path in &group.0 {
-            if fs::create_dir_all(path).is_err() {
+            if fs::create_dir_all(path).is_err()
+                || (unified && !path.join("memory.current").exists())
+            {
                 println!("skipped: control groups cannot be made here");
                 return None;
             }
