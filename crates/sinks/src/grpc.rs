@@ -3,6 +3,7 @@
 //! Clients take alerts from a [`Server`]. Each gets every alert since it came, the first one also those that were raised before; upstream
 //! shared them out among its clients.
 
+mod authority;
 mod channel;
 mod hub;
 mod message;

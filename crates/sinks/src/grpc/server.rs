@@ -13,10 +13,12 @@ use std::time::Duration;
 use prost::Message;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
+use super::authority::Proper;
 use super::hub::Hub;
 use super::message::Version;
 use super::service::Router;
@@ -146,6 +148,7 @@ impl Server {
                                 return;
                             };
                             let incoming = UnixListenerStream::new(listener);
+                            let incoming = incoming.map(|stream| stream.map(Proper::new));
                             builder
                                 .serve_with_incoming_shutdown(router, incoming, signal)
                                 .await
