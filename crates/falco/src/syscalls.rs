@@ -178,11 +178,16 @@ pub(crate) fn select(config: &Config, rules: &RuleSet) -> Vec<SyscallCode> {
             listed(&missing).1
         ));
     }
-    // Switches, signals and page faults are very many: a rule that leaves open what it is about does not ask for them.
-    let is_asked_for = |call: &SyscallCode| {
+    asked_for(selected, rules, &added)
+}
+
+/// Without switches, signals and page faults, which are very many, unless a rule names them: one that leaves open what it is about
+/// does not ask for them.
+fn asked_for(mut calls: Calls, rules: &RuleSet, added: &Calls) -> Vec<SyscallCode> {
+    calls.retain(|call| {
         !TRACEPOINTS.contains(&call.info().name) || rules.names(*call) || added.contains(call)
-    };
-    selected.into_iter().filter(is_asked_for).collect()
+    });
+    calls.into_iter().collect()
 }
 
 /// Names that are none.
