@@ -16,7 +16,7 @@ use falco_fields::Catalogue;
 use falco_rules::RuleSet;
 use falco_sources::{Source, SourceError, probe};
 use falco_state::State;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 
 use crate::{
     Failure,
@@ -46,7 +46,7 @@ pub(crate) struct Signals {
 impl Signals {
     fn listen() -> anyhow::Result<Signals> {
         let signals = Signals::default();
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM, SIGQUIT] {
             // The second one ends the program at once, should the first be without effect.
             signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&signals.stop))
                 .context("handling signals")?;
