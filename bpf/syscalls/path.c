@@ -4,29 +4,14 @@
 #include "../lib/forms.h"
 
 /* A result and one path. */
-#define ONE_PATH(name, event, index)                  \
-	SYSCALL(name)                                 \
-	{                                             \
-		struct scratch *s = BEGIN(event);     \
-		if (!s)                               \
-			return;                       \
-		put_s64(s, call->ret);                \
-		put_str_user(s, arg_ptr(call, index)); \
-		event_send(s, DROP_DIR_FILE);         \
-	}
+#define ONE_PATH(name, event, index) \
+	RESULT_AND(name, event, DROP_DIR_FILE, put_str_user(s, arg_ptr(call, index)))
 
 /* A result and two paths. */
-#define TWO_PATHS(name, event)                    \
-	SYSCALL(name)                             \
-	{                                         \
-		struct scratch *s = BEGIN(event); \
-		if (!s)                           \
-			return;                   \
-		put_s64(s, call->ret);            \
-		put_str_user(s, arg_ptr(call, 0)); \
-		put_str_user(s, arg_ptr(call, 1)); \
-		event_send(s, DROP_DIR_FILE);     \
-	}
+#define TWO_PATHS(name, event)                              \
+	RESULT_AND(name, event, DROP_DIR_FILE,              \
+		   put_str_user(s, arg_ptr(call, 0));       \
+		   put_str_user(s, arg_ptr(call, 1)))
 
 ONE_PATH(chdir, SYSCALL_CHDIR_X, 0)
 ONE_PATH(chroot, SYSCALL_CHROOT_X, 0)

@@ -5,39 +5,16 @@
 #include "../lib/task.h"
 
 /* A result and one, two or three ids. */
-#define ONE_ID(name, event)                       \
-	SYSCALL(name)                             \
-	{                                         \
-		struct scratch *s = BEGIN(event); \
-		if (!s)                           \
-			return;                   \
-		put_s64(s, call->ret);            \
-		put_u32(s, arg(call, 0));         \
-		event_send(s, DROP_OTHER);        \
-	}
-#define TWO_IDS(name, event)                      \
-	SYSCALL(name)                             \
-	{                                         \
-		struct scratch *s = BEGIN(event); \
-		if (!s)                           \
-			return;                   \
-		put_s64(s, call->ret);            \
-		put_u32(s, arg(call, 0));         \
-		put_u32(s, arg(call, 1));         \
-		event_send(s, DROP_OTHER);        \
-	}
-#define THREE_IDS(name, event)                    \
-	SYSCALL(name)                             \
-	{                                         \
-		struct scratch *s = BEGIN(event); \
-		if (!s)                           \
-			return;                   \
-		put_s64(s, call->ret);            \
-		put_u32(s, arg(call, 0));         \
-		put_u32(s, arg(call, 1));         \
-		put_u32(s, arg(call, 2));         \
-		event_send(s, DROP_OTHER);        \
-	}
+#define ONE_ID(name, event) RESULT_AND(name, event, DROP_OTHER, put_u32(s, arg(call, 0)))
+#define TWO_IDS(name, event)                                \
+	RESULT_AND(name, event, DROP_OTHER,                 \
+		   put_u32(s, arg(call, 0));                \
+		   put_u32(s, arg(call, 1)))
+#define THREE_IDS(name, event)                              \
+	RESULT_AND(name, event, DROP_OTHER,                 \
+		   put_u32(s, arg(call, 0));                \
+		   put_u32(s, arg(call, 1));                \
+		   put_u32(s, arg(call, 2)))
 
 ONE_ID(setuid, SYSCALL_SETUID_X)
 ONE_ID(setgid, SYSCALL_SETGID_X)
