@@ -103,7 +103,7 @@ fn the_schema_and_its_remarks() {
             "failed for <root>: Object contains a property that could not be validated using 'properties' or \
              'additionalProperties' constraints: 'grpc'.",
             Some(
-                "test.yaml:1:23: there is no key `bind`, it is ignored; `falco --config-schema` shows all keys",
+                "test.yaml:1:23: there is no key `bind`, it is ignored; docs/configuration.md lists all keys",
             ),
         ),
         (

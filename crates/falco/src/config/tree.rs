@@ -92,7 +92,7 @@ pub(super) fn parse(name: &str, text: &str) -> anyhow::Result<File> {
     for unknown in unknown_keys {
         let mark = source.mark(unknown.offset);
         let meant = unknown.meant.map_or_else(
-            || "; `falco --config-schema` shows all keys".to_owned(),
+            || "; docs/configuration.md lists all keys".to_owned(),
             |meant| format!("; did you mean `{meant}`?"),
         );
         file.remarks.push(format!(
