@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
         // Without a newline at the end, as upstream.
         Action::ConfigSchema => {
-            return say(&format!("{:#}", schema::to_json(&config::schema::CONFIG)));
+            return say(&format!("{:#}", config::schema::json()));
         }
         Action::RuleSchema => return say(&format!("{:#}", schema::to_json(&schema::RULES))),
         Action::IgnoredCalls => {

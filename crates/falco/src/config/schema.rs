@@ -4,8 +4,9 @@
 
 use falco_rules::{
     object,
-    schema::{Object, Schema},
+    schema::{Object, Schema, to_json},
 };
+use serde_json::Value;
 
 use Schema::{Array, Boolean, Integer, Named, Number, Text, Within};
 
@@ -145,6 +146,23 @@ pub(crate) static OURS: Schema = object! {
     })),
     ; &[], 0
 };
+
+/// The schema of all keys as it is shown: upstream's, and ours beside its own.
+pub(crate) fn json() -> Value {
+    let (mut all, mut ours) = (to_json(&CONFIG), to_json(&OURS));
+    let definitions = &mut all["definitions"];
+    for (into, from) in [
+        ("/FalcoConfig/properties", ours["properties"].take()),
+        ("", ours["definitions"].take()),
+    ] {
+        if let (Some(Value::Object(into)), Value::Object(from)) =
+            (definitions.pointer_mut(into), from)
+        {
+            into.extend(from);
+        }
+    }
+    all
+}
 
 /// Keys that upstream had once. We take them as it did; its schema calls them unknown.
 pub(crate) static EARLIER: Schema = object! {

@@ -142,6 +142,21 @@ fn paths(path: &str, shape: &falco_rules::schema::Schema, found: &mut Vec<String
 }
 
 #[test]
+fn the_schema_that_is_shown_has_our_keys_and_upstreams() {
+    let shown = schema::json();
+    let config = &shown["definitions"]["FalcoConfig"];
+    for key in ["json_output", "sinks"] {
+        assert!(config["properties"].get(key).is_some(), "{key}");
+    }
+    assert_eq!(config["additionalProperties"], false);
+    assert!(
+        shown["definitions"]["Sink"]["properties"]
+            .get("url")
+            .is_some()
+    );
+}
+
+#[test]
 fn the_tables_in_the_documentation_are_whole() {
     let text = include_str!("../../../../docs/configuration.md");
     let mut keys = Vec::new();
