@@ -31,11 +31,11 @@ fn main() {
         ..json.clone()
     };
     for (name, format, keep_open, buffered) in [
-        ("text, a write for each", text, true, false),
-        ("JSON, a write for each", json.clone(), true, false),
-        ("JSON, opened for each", json.clone(), false, false),
+        ("text", text, true, false),
+        ("JSON", json.clone(), true, false),
+        ("JSON, opened anew", json.clone(), false, false),
         ("JSON, buffered", json, true, true),
-        ("OCSF, a write for each", ocsf, true, false),
+        ("OCSF", ocsf, true, false),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("alerts");

@@ -61,48 +61,57 @@ fn coloured(priority: Priority, line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A file that alerts are appended to.
+/// So many bytes are written without waiting for more.
+const ENOUGH: usize = 64 << 10;
+
+/// A file that alerts are appended to. Those that wait together are written together.
 #[derive(Debug)]
 pub struct FileChannel {
     path: PathBuf,
     keep_open: bool,
     buffered: bool,
-    open: Option<Lines<File>>,
+    file: Option<File>,
+    /// What is not written yet.
+    lines: Vec<u8>,
 }
 
 impl FileChannel {
-    /// The file at `path`. With `keep_open` it is opened once, else for each alert.
+    /// The file at `path`. With `keep_open` it is opened once, else whenever something is written; then `buffered` leaves lines until there
+    /// are many of them.
     pub fn new(path: PathBuf, keep_open: bool, buffered: bool) -> FileChannel {
         FileChannel {
             path,
             keep_open,
-            buffered,
-            open: None,
+            buffered: buffered && keep_open,
+            file: None,
+            lines: Vec::new(),
         }
     }
 
-    fn open(&mut self) -> Result<&mut Lines<File>, Failure> {
-        let out = if let Some(out) = self.open.take() {
-            out
-        } else {
-            let opened = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(&self.path);
-            let file = opened.map_err(|cause| Failure::Open {
-                path: self.path.clone(),
-                cause,
-            })?;
-            Lines::new(file, self.buffered)
-        };
-        Ok(self.open.insert(out))
+    fn open(&mut self) -> Result<File, Failure> {
+        if let Some(file) = self.file.take() {
+            return Ok(file);
+        }
+        let mut options = OpenOptions::new();
+        let opened = options.append(true).create(true).open(&self.path);
+        opened.map_err(|cause| Failure::Open {
+            path: self.path.clone(),
+            cause,
+        })
     }
 
-    fn close(&mut self) -> Result<(), Failure> {
-        match self.open.take() {
-            Some(mut out) => Ok(out.flush()?),
-            None => Ok(()),
+    /// Writes what is there, or forgets it.
+    fn write(&mut self) -> Result<(), Failure> {
+        if self.lines.is_empty() {
+            return Ok(());
         }
+        let written = self.open().and_then(|mut file| {
+            let written = file.write_all(&self.lines);
+            self.file = self.keep_open.then_some(file);
+            Ok(written?)
+        });
+        self.lines.clear();
+        written
     }
 }
 
@@ -112,25 +121,36 @@ impl Channel for FileChannel {
     }
 
     fn deliver(&mut self, alert: &Arc<Finished>) -> Result<(), Failure> {
-        let out = self.open()?;
-        let written = out.write(alert.line_and_newline());
-        if !self.keep_open {
-            self.close()?;
+        if self.keep_open {
+            self.file = Some(self.open()?);
         }
-        Ok(written?)
+        self.lines.extend_from_slice(alert.line_and_newline());
+        if self.lines.len() < ENOUGH {
+            return Ok(());
+        }
+        self.write()
+    }
+
+    fn collects(&self) -> bool {
+        true
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        if self.buffered {
+            return Ok(());
+        }
+        self.write()
     }
 
     fn reopen(&mut self) -> Result<(), Failure> {
-        let written = self.close();
-        self.open()?;
-        if !self.keep_open {
-            self.close()?;
-        }
+        let written = self.write();
+        self.file = None;
+        self.file = Some(self.open()?).filter(|_| self.keep_open);
         written
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        self.close()
+        self.write()
     }
 }
 
@@ -183,6 +203,7 @@ mod tests {
             fs::write(&path, "old\n").unwrap();
             let mut file = FileChannel::new(path.clone(), keep_open, keep_open);
             file.deliver(&finished("one")).unwrap();
+            file.flush().unwrap();
             file.reopen().unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), "old\none\n");
             fs::rename(&path, &moved).unwrap();
@@ -205,10 +226,32 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_opened_is_named() {
         let mut file = FileChannel::new("/nowhere/at/all".into(), false, false);
-        let failure = file.deliver(&finished("x")).unwrap_err();
+        file.deliver(&finished("x")).unwrap();
+        let failure = file.flush().unwrap_err();
         assert_eq!(
             failure.to_string(),
             "failed to open output file /nowhere/at/all"
         );
+        // What could not be written is forgotten.
+        file.finish().unwrap();
+    }
+
+    #[test]
+    fn what_is_buffered_waits_until_there_is_much_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("alerts");
+        let line = "x".repeat(ENOUGH / 2);
+        let mut file = FileChannel::new(path.clone(), true, true);
+        for (size, lines) in [(0, 0), (ENOUGH + 2, 2), (ENOUGH + 2, 2)] {
+            file.deliver(&finished(&line)).unwrap();
+            file.flush().unwrap();
+            let written = fs::read(&path).unwrap_or_default();
+            assert_eq!(
+                (written.len(), written.split(|&b| b == b'\n').count()),
+                (size, lines + 1)
+            );
+        }
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap().len(), (ENOUGH / 2 + 1) * 3);
     }
 }

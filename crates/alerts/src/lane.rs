@@ -180,6 +180,7 @@ impl Worker {
                 Some(Task::Deliver(alert)) => self.deliver(&alert),
                 Some(Task::Look) => self.lane.called.store(false, Ordering::Release),
                 Some(Task::Reopen) => {
+                    self.flush();
                     let _ = self.call(|channel| channel.reopen());
                 }
                 None => break,
