@@ -1,4 +1,5 @@
-//! Sinks with the servers that they are for. What is not installed is skipped, and said to be: `make test-peers` installs it.
+//! Sinks with the servers that they are for, which get one half of the alerts as they are and the other over TLS, with certificates on both
+//! sides. What is not installed is skipped, and said to be: `make test-peers` installs it.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -11,14 +12,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-
+use std::ops::Range;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falco_alerts::{Alert, Format, Kind, Options, Outputs, Priority, Routes};
 use falco_sinks::{Setting, Settings};
-use peer::{Peer, found, free_port, output, until};
+use peer::{Certificates, Peer, found, free_port, output, until};
 use serde_json::Value;
 
 /// How many alerts each server gets at once.
@@ -41,8 +43,20 @@ fn alert(number: usize) -> Alert {
     }
 }
 
-/// Raises alerts for a sink with these keys; all must be taken.
-fn raise(keys: &[(&str, &str)], count: usize) {
+/// The alerts that are sent in the clear, and those over TLS.
+const PLAIN: Range<usize> = 0..COUNT / 2;
+const SECRET: Range<usize> = COUNT / 2..COUNT;
+
+/// Raises the alerts of those numbers for a sink with these keys, and certificates; all must be taken.
+fn raise_tls(keys: &[(&str, &str)], certificates: &Certificates, numbers: Range<usize>) {
+    let files = certificates.keys();
+    let files = files.iter().map(|(key, path)| (*key, &**path));
+    let keys: Vec<_> = keys.iter().copied().chain(files).collect();
+    raise(&keys, numbers);
+}
+
+/// The same without.
+fn raise(keys: &[(&str, &str)], numbers: Range<usize>) {
     let text =
         |(key, value): &(&str, &str)| ((*key).to_owned(), Setting::Text((*value).to_owned()));
     let settings = Settings {
@@ -63,7 +77,7 @@ fn raise(keys: &[(&str, &str)], count: usize) {
     let report =
         move |trouble: falco_alerts::Trouble| told.lock().unwrap().push(trouble.to_string());
     let outputs = Outputs::start(options, vec![Box::new(sink)], report).unwrap();
-    (0..count).for_each(|number| outputs.push(alert(number), Routes::ALL));
+    numbers.for_each(|number| outputs.push(alert(number), Routes::ALL));
     outputs.finish();
     assert_eq!(*troubles.lock().unwrap(), [""; 0]);
 }
@@ -89,9 +103,17 @@ fn nats_keeps_every_alert_in_its_stream() {
         return;
     };
     let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
-    let mut command = Command::new(program);
-    command.args(["-a", "127.0.0.1", "-js", "-p", &port.to_string(), "-sd"]);
-    let _server = Peer::start(command.arg(dir.path()), port);
+    let certificates = Certificates::new(dir.path());
+    let [server, key, ca] =
+        ["server.crt", "server.key", "ca.crt"].map(|name| certificates.path(name));
+    let config = dir.path().join("nats.conf");
+    let text = format!(
+        "listen: \"127.0.0.1:{port}\"\njetstream {{store_dir: \"{}\"}}\nallow_non_tls: true\n\
+         tls {{cert_file: \"{server}\", key_file: \"{key}\", ca_file: \"{ca}\", verify: true}}\n",
+        dir.path().display()
+    );
+    fs::write(&config, text).unwrap();
+    let _server = Peer::start(Command::new(program).arg("-c").arg(&config), port);
     // A subscriber that speaks the protocol by hand, since what it gets is what was published.
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -100,14 +122,18 @@ fn nats_keeps_every_alert_in_its_stream() {
         .write_all(b"CONNECT {\"verbose\":false}\r\nSUB alerts.x 1\r\nPING\r\n")
         .unwrap();
     while lines.next().unwrap().unwrap() != "PONG" {}
+    let keys = |url| {
+        [
+            ("type", "nats"),
+            ("url", url),
+            ("topic", "alerts.x"),
+            ("stream", "ALERTS"),
+        ]
+    };
     let url = format!("nats://127.0.0.1:{port}");
-    let keys = [
-        ("type", "nats"),
-        ("url", &*url),
-        ("topic", "alerts.x"),
-        ("stream", "ALERTS"),
-    ];
-    raise(&keys, COUNT);
+    raise(&keys(&url), PLAIN);
+    let url = format!("tls://127.0.0.1:{port}");
+    raise_tls(&keys(&url), &certificates, SECRET);
     let mut seen = Vec::new();
     while seen.len() < COUNT {
         let line = lines.next().unwrap().unwrap();
@@ -134,6 +160,7 @@ fn redis_has_every_alert_in_its_stream() {
         return;
     };
     let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let (certificates, tls_port) = (Certificates::new(dir.path()), free_port());
     let mut command = Command::new(program);
     command.args([
         "--bind",
@@ -142,15 +169,26 @@ fn redis_has_every_alert_in_its_stream() {
         "",
         "--requirepass",
         "secret",
-        "--port",
     ]);
-    command.arg(port.to_string()).arg("--dir").arg(dir.path());
-    let _server = Peer::start(&mut command, port);
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--tls-port",
+        &tls_port.to_string(),
+    ]);
+    for (option, name) in [
+        ("--tls-cert-file", "server.crt"),
+        ("--tls-key-file", "server.key"),
+        ("--tls-ca-cert-file", "ca.crt"),
+    ] {
+        command.args([option, &certificates.path(name)]);
+    }
+    let _server = Peer::start(command.arg("--dir").arg(dir.path()), port);
     let url = format!("redis://:secret@127.0.0.1:{port}/");
-    raise(
-        &[("type", "redis"), ("url", &url), ("stream", "alerts")],
-        COUNT,
-    );
+    let keys = |url| [("type", "redis"), ("url", url), ("stream", "alerts")];
+    raise(&keys(&url), PLAIN);
+    let url = format!("rediss://:secret@127.0.0.1:{tls_port}/");
+    raise_tls(&keys(&url), &certificates, SECRET);
     let mut ask = Command::new(client);
     ask.args([
         "-p",
@@ -174,8 +212,14 @@ fn mosquitto_gives_every_alert_to_a_subscriber() {
         return;
     };
     let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let (certificates, tls_port) = (Certificates::new(dir.path()), free_port());
+    let [server, key, ca] =
+        ["server.crt", "server.key", "ca.crt"].map(|name| certificates.path(name));
     let config = dir.path().join("mosquitto.conf");
-    let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n");
+    let text = format!(
+        "max_queued_messages 0\nallow_anonymous true\nlistener {port} 127.0.0.1\nlistener {tls_port} 127.0.0.1\n\
+         certfile {server}\nkeyfile {key}\ncafile {ca}\nrequire_certificate true\n"
+    );
     fs::write(&config, text).unwrap();
     let _server = Peer::start(Command::new(program).arg("-c").arg(&config), port);
     // A subscription that lasts while nobody listens.
@@ -187,11 +231,11 @@ fn mosquitto_gives_every_alert_to_a_subscriber() {
         subscriber
     };
     output(subscriber().arg("-E"));
+    let keys = |url| [("type", "mqtt"), ("url", url), ("topic", "falco/alerts")];
     let url = format!("mqtt://127.0.0.1:{port}");
-    raise(
-        &[("type", "mqtt"), ("url", &url), ("topic", "falco/alerts")],
-        COUNT,
-    );
+    raise(&keys(&url), PLAIN);
+    let url = format!("mqtts://127.0.0.1:{tls_port}");
+    raise_tls(&keys(&url), &certificates, SECRET);
     let text = output(subscriber().args(["-C", &COUNT.to_string(), "-W", "180"]));
     assert_eq!(numbers(text.lines()), all());
 }
@@ -206,11 +250,15 @@ fn rabbitmq_queues_every_alert() {
     };
     let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
     let at = |name: &str| dir.path().join(name);
-    fs::write(
-        at("rabbitmq.conf"),
-        format!("listeners.tcp.1 = 127.0.0.1:{port}\n"),
-    )
-    .unwrap();
+    let (certificates, tls_port) = (Certificates::new(dir.path()), free_port());
+    let [server, key, ca] =
+        ["server.crt", "server.key", "ca.crt"].map(|name| certificates.path(name));
+    let config = format!(
+        "listeners.tcp.1 = 127.0.0.1:{port}\nlisteners.ssl.1 = 127.0.0.1:{tls_port}\n\
+         ssl_options.cacertfile = {ca}\nssl_options.certfile = {server}\nssl_options.keyfile = {key}\n\
+         ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
+    );
+    fs::write(at("rabbitmq.conf"), config).unwrap();
     let mapper = free_port().to_string();
     let mut command = Command::new(program);
     command
@@ -225,11 +273,12 @@ fn rabbitmq_queues_every_alert() {
         .env("RABBITMQ_ENABLED_PLUGINS_FILE", at("plugins"))
         .env("RABBITMQ_PID_FILE", at("pid"));
     let server = Peer::start(&mut command, port);
+    let keys = |url| [("type", "amqp"), ("url", url), ("queue", "alerts")];
+    let url = format!("amqps://guest:guest@127.0.0.1:{tls_port}/%2f");
+    until(|| TcpStream::connect(("127.0.0.1", tls_port)).is_ok());
+    raise_tls(&keys(&url), &certificates, PLAIN);
     let url = format!("amqp://guest:guest@127.0.0.1:{port}/%2f");
-    raise(
-        &[("type", "amqp"), ("url", &url), ("queue", "alerts")],
-        COUNT,
-    );
+    raise(&keys(&url), SECRET);
     let mut consume = Command::new(client);
     let url = url.trim_end_matches("/%2f");
     consume.args(["-u", url, "-q", "alerts", "-c", &COUNT.to_string()]);
@@ -271,8 +320,16 @@ fn postgresql_has_a_row_for_every_alert() {
             Command::new(program)
         }
     };
+    let certificates = Certificates::new(dir.path());
+    // Nobody but the server may read its key.
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(certificates.path("server.key"), private).unwrap();
     if peer::is_root() {
-        output(Command::new("chown").arg("postgres").arg(dir.path()));
+        output(
+            Command::new("chown")
+                .args(["-R", "postgres"])
+                .arg(dir.path()),
+        );
     }
     let data = dir.path().join("data");
     output(
@@ -280,10 +337,20 @@ fn postgresql_has_a_row_for_every_alert() {
             .args(["-A", "trust", "-U", "falco", "-D"])
             .arg(&data),
     );
+    let allowed = "hostssl all all all trust clientcert=verify-ca\nhostnossl all all all trust\n";
+    fs::write(data.join("pg_hba.conf"), allowed).unwrap();
     let mut command = run("postgres");
     command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k"]);
-    let _server = Peer::start(command.arg(dir.path()).arg("-D").arg(&data), port);
-    let url = format!("postgresql://falco@127.0.0.1:{port}/postgres");
+    command.arg(dir.path()).arg("-D").arg(&data);
+    for (setting, file) in [
+        ("ssl_cert_file", "server.crt"),
+        ("ssl_key_file", "server.key"),
+        ("ssl_ca_file", "ca.crt"),
+    ] {
+        command.args(["-c", &format!("{setting}={}", certificates.path(file))]);
+    }
+    let _server = Peer::start(command.args(["-c", "ssl=on"]), port);
+    let url = format!("postgresql://falco@127.0.0.1:{port}/postgres?sslmode=disable");
     // It listens before it is ready.
     let asked = |sql: &str| {
         let mut ask = Command::new(&client);
@@ -293,12 +360,16 @@ fn postgresql_has_a_row_for_every_alert() {
             .then(|| String::from_utf8(told.stdout).unwrap())
     };
     until(|| asked("SELECT 1").is_some());
-    let keys = [
-        ("type", "postgresql"),
-        ("url", &*url),
-        ("table", "public.alerts"),
-    ];
-    raise(&keys, COUNT);
+    let keys = |url| {
+        [
+            ("type", "postgresql"),
+            ("url", url),
+            ("table", "public.alerts"),
+        ]
+    };
+    raise(&keys(&url), PLAIN);
+    let secret = url.replace("disable", "require");
+    raise_tls(&keys(&secret), &certificates, SECRET);
     let text = asked("SELECT alert FROM public.alerts ORDER BY time").unwrap();
     assert_eq!(numbers(text.lines()), all());
     let row = asked(
@@ -327,7 +398,7 @@ fn alertmanager_shows_alerts() {
         .arg("--cluster.listen-address=");
     let _server = Peer::start(&mut command, port);
     let url = format!("http://127.0.0.1:{port}");
-    raise(&[("type", "alertmanager"), ("url", &url)], 30);
+    raise(&[("type", "alertmanager"), ("url", &url)], 0..30);
     // Those of a rule are one alert, which the last of them has told of.
     let mut ask = Command::new(client);
     ask.arg(format!("--alertmanager.url={url}"))
@@ -346,7 +417,7 @@ fn alertmanager_shows_alerts() {
 #[cfg(feature = "kafka")]
 #[test]
 fn brokers_have_every_alert_in_their_partitions() {
-    // There is no server in the distribution; librdkafka has a cluster for tests.
+    // There is no server in the distribution; librdkafka has a cluster for tests, without TLS.
     let (Some(python), Some(client)) = (found("python3"), found("kcat")) else {
         return;
     };
@@ -367,7 +438,7 @@ fn brokers_have_every_alert_in_their_partitions() {
     }
     raise(
         &[("type", "kafka"), ("url", address), ("topic", "falco")],
-        COUNT,
+        0..COUNT,
     );
     let mut seen = Vec::new();
     for partition in ["0", "1"] {
@@ -409,10 +480,11 @@ fn a_generated_client_reads_grpc() {
     let server = Arc::new(Server::start(options, &version, None).unwrap());
     let channel = GrpcChannel::new(server, "host".to_owned(), jiff::tz::TimeZone::UTC);
     let channels: Vec<Box<dyn falco_alerts::Channel>> = vec![Box::new(channel)];
-    let outputs = Outputs::start(falco_alerts::Options::default(), channels, |trouble| {
-        panic!("{trouble}")
-    })
-    .unwrap();
+    let options = falco_alerts::Options {
+        timeout: PATIENCE,
+        ..falco_alerts::Options::default()
+    };
+    let outputs = Outputs::start(options, channels, |trouble| panic!("{trouble}")).unwrap();
     (0..COUNT).for_each(|number| outputs.push(alert(number), Routes::ALL));
     let root = env!("CARGO_MANIFEST_DIR");
     let mut client = Command::new(&python);

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "not every build has every sink")]
 #![allow(clippy::print_stdout, reason = "a test says what it skips")]
 
+mod tls;
+
 use std::env;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
@@ -9,6 +11,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+pub(crate) use tls::Certificates;
 
 /// The slowest of them takes a while on a busy machine.
 const START: Duration = Duration::from_mins(4);
