@@ -5,6 +5,7 @@ mod harness;
 
 use std::{
     fs,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -32,6 +33,89 @@ fn fields_and_events_are_those_of_the_program() {
             "docs/{name} is not what falco {option} says: run scripts/docs"
         );
     }
+}
+
+/// The pages of the handbook.
+fn pages() -> Vec<PathBuf> {
+    let files = fs::read_dir(DOCS).unwrap();
+    let mut pages: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
+    pages
+}
+
+/// The lines of a page that are not code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut code = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        code ^= fence;
+        !code && !fence
+    })
+}
+
+/// Where the links of a page lead to.
+fn links(text: &str) -> Vec<&str> {
+    let ends = prose(text).flat_map(|line| line.split("](").skip(1));
+    ends.filter_map(|end| end.split(')').next()).collect()
+}
+
+/// A heading as links name it.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+    heading
+        .chars()
+        .filter(kept)
+        .collect::<String>()
+        .replace(' ', "-")
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let beside = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
+    let beside = beside.map(|name| Path::new(DOCS).join("..").join(name));
+    // A book of the pages has nothing but them.
+    let book = pages().into_iter().map(|path| (path, false));
+    let all = book.chain(beside.map(|path| (path, true)));
+    let mut count = 0;
+    for (path, may_leave) in all {
+        let text = fs::read_to_string(&path).unwrap();
+        for link in links(&text) {
+            if link.contains("://") {
+                continue;
+            }
+            count += 1;
+            let place = format!("{}: {link}", path.display());
+            assert!(may_leave || !link.starts_with(".."), "{place}");
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => path.clone(),
+                file => path.with_file_name(file),
+            };
+            assert!(target.is_file(), "{place} is not there");
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                let mut headings = prose(&text).filter(|line| line.starts_with('#'));
+                assert!(
+                    headings.any(|line| anchor(line) == heading),
+                    "{place}: no such heading"
+                );
+            }
+        }
+    }
+    assert!(count > 30, "{count} links");
+}
+
+#[test]
+fn the_table_of_contents_has_every_page_once() {
+    let summary = page("SUMMARY.md");
+    let mut listed = links(&summary);
+    listed.sort_unstable();
+    let name = |path: PathBuf| path.file_name()?.to_str().map(str::to_owned);
+    let mut names: Vec<_> = pages().into_iter().filter_map(name).collect();
+    names.retain(|name| name != "SUMMARY.md");
+    names.sort_unstable();
+    assert_eq!(listed, names);
 }
 
 #[test]
