@@ -28,6 +28,7 @@ falco-generator: does suspicious things without harm, and tells which of them fa
       --rules FILE      with these rules instead of those that are built in; may be repeated
       --alerts FILE     reads the alerts that a falco writes to this file, one JSON object a line
       --http ADDRESS    takes the alerts that a falco posts to this address
+      --grpc ADDRESS    takes the alerts that a falco gives out at its grpc.bind_address, unix:///PATH
       --upstream        expects what upstream's rules notice, not what the default rules do
       --wait SECONDS    how long an alert may take (5)
 
@@ -300,29 +301,29 @@ fn again_and_again(words: &[String]) -> anyhow::Result<ExitCode> {
 fn test(words: &[String]) -> anyhow::Result<ExitCode> {
     let mut words = Words::new(words);
     let mut falco = PathBuf::from("falco");
-    let (mut rules, mut file, mut address) = (Vec::new(), None, None);
+    let (mut rules, mut sources) = (Vec::new(), Vec::new());
     let (mut upstream, mut limit) = (false, 5.0);
     while let Some(option) = words.option() {
         match option {
             "--falco" => falco = words.value(option)?.into(),
             "--rules" => rules.push(words.value(option)?.to_owned()),
-            "--alerts" => file = Some(words.value(option)?),
-            "--http" => address = Some(words.value(option)?),
+            "--alerts" | "--http" | "--grpc" => sources.push((option, words.value(option)?)),
             "--upstream" => upstream = true,
             "--wait" => limit = words.number(option)?,
             _ => bail!("test has no option {option}"),
         }
     }
-    if file.is_some() && address.is_some() {
-        bail!("--alerts and --http exclude each other");
+    if let [(one, _), (other, _), ..] = sources[..] {
+        bail!("{one} and {other} exclude each other");
     }
     let actions = chosen(&words.patterns)?;
     let mut groups = Groups::new(&actions);
     let runtime = Runtime::start()?;
-    let mut alerts = match (file, address) {
-        (Some(file), _) => Alerts::follow(Path::new(file))?,
-        (_, Some(address)) => Alerts::listen(address)?,
-        _ => {
+    let mut alerts = match sources[..] {
+        [("--alerts", file)] => Alerts::follow(Path::new(file))?,
+        [("--http", address)] => Alerts::listen(address)?,
+        [(_, address), ..] => Alerts::subscribe(address)?,
+        [] => {
             groups.known = true;
             Alerts::start(&falco, &rules, &runtime.socket())?
         }

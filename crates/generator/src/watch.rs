@@ -1,4 +1,6 @@
-//! The alerts of a falco: of one that is started, of a file that one writes, of what one posts by HTTP.
+//! The alerts of a falco: of one that is started, of a file that one writes, of what one posts by HTTP or gives out over gRPC.
+
+mod grpc;
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -27,6 +29,14 @@ pub(crate) struct Alerts {
 }
 
 impl Alerts {
+    fn of(incoming: Receiver<Value>) -> Alerts {
+        Alerts {
+            incoming,
+            kept: Vec::new(),
+            falco: None,
+        }
+    }
+
     /// Starts a falco and reads what it writes. It has to be told to watch; rules that are off are on for it.
     pub(crate) fn start(falco: &Path, rules: &[String], docker: &Path) -> anyhow::Result<Alerts> {
         let mut command = Command::new(falco);
@@ -84,11 +94,8 @@ impl Alerts {
                 }
             });
         }
-        let mut this = Alerts {
-            incoming: alerts,
-            kept: Vec::new(),
-            falco: Some(child),
-        };
+        let mut this = Alerts::of(alerts);
+        this.falco = Some(child);
         this.await_start(&started)?;
         Ok(this)
     }
@@ -149,11 +156,7 @@ impl Alerts {
                 }
             }
         });
-        Ok(Alerts {
-            incoming: alerts,
-            kept: Vec::new(),
-            falco: None,
-        })
+        Ok(Alerts::of(alerts))
     }
 
     /// Takes what is posted to an address.
@@ -167,11 +170,14 @@ impl Alerts {
                 thread::spawn(move || take_posts(stream, &sender));
             }
         });
-        Ok(Alerts {
-            incoming: alerts,
-            kept: Vec::new(),
-            falco: None,
-        })
+        Ok(Alerts::of(alerts))
+    }
+
+    /// Takes what is given out over gRPC at an address.
+    pub(crate) fn subscribe(address: &str) -> anyhow::Result<Alerts> {
+        let (sender, alerts) = mpsc::channel();
+        grpc::subscribe(address, sender)?;
+        Ok(Alerts::of(alerts))
     }
 
     /// Waits for an alert, at most that long; takes it.
