@@ -13,7 +13,6 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -322,7 +321,7 @@ fn postgresql_has_a_row_for_every_alert() {
     };
     let certificates = Certificates::new(dir.path());
     // Nobody but the server may read its key.
-    let private = fs::Permissions::from_mode(0o600);
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(certificates.path("server.key"), private).unwrap();
     if peer::is_root() {
         output(
