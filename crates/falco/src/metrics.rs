@@ -20,7 +20,7 @@ use falco_sources::{
     Source,
     probe::{Program, Stats},
 };
-use falco_state::{Counters, Interface, State};
+use falco_state::{Container, Counters, Interface, State};
 
 pub(crate) use board::Board;
 pub(crate) use frame::Frame;
@@ -85,11 +85,12 @@ pub(crate) enum Group {
     Iterators,
     Resources,
     State,
+    Plugins,
     Outputs,
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 8] = [
+    pub(crate) const ALL: [Group; 9] = [
         Group::Rules,
         Group::Kernel,
         Group::PerCpu,
@@ -97,6 +98,7 @@ impl Group {
         Group::Iterators,
         Group::Resources,
         Group::State,
+        Group::Plugins,
         Group::Outputs,
     ];
 
@@ -110,6 +112,7 @@ impl Group {
             Group::Iterators => "kernel_iter_event_counters_enabled",
             Group::Resources => "resource_utilization_enabled",
             Group::State => "state_counters_enabled",
+            Group::Plugins => "plugins_metrics_enabled",
             Group::Outputs => return None,
         })
     }
@@ -119,6 +122,7 @@ impl Group {
         match self {
             Group::Kernel | Group::PerCpu | Group::Programs | Group::Iterators => "scap.",
             Group::Rules | Group::Resources | Group::State | Group::Outputs => "falco.",
+            Group::Plugins => "plugins.",
         }
     }
 
@@ -126,6 +130,7 @@ impl Group {
     fn subsystem(self) -> &'static str {
         match self {
             Group::Rules | Group::Resources | Group::Outputs => "falco",
+            Group::Plugins => "plugins",
             _ => "scap",
         }
     }
@@ -141,6 +146,7 @@ static COLLECTORS: &[(Group, Collector)] = &[
     (Group::Iterators, groups::iterators),
     (Group::Resources, machine::resources),
     (Group::State, groups::state),
+    (Group::Plugins, groups::plugins),
     (Group::Outputs, groups::outputs),
 ];
 
@@ -216,6 +222,8 @@ pub(crate) struct Figures {
     pub(crate) state: Counters,
     pub(crate) threads: u64,
     pub(crate) fds: u64,
+    /// Containers of which more is known than that they are there.
+    pub(crate) containers: u64,
     pub(crate) interfaces: Vec<Interface>,
     /// Alerts that found no room, and what became of those of each channel.
     pub(crate) dropped_alerts: u64,
@@ -234,6 +242,7 @@ impl Figures {
             }
         }
         let threads = state.threads.iter();
+        let known = |one: &&Container| one.info.is_some() && !one.ended;
         Figures {
             per_cpu,
             programs,
@@ -242,6 +251,7 @@ impl Figures {
             threads: state.threads.len() as u64,
             // Threads that share a table have an empty one of their own.
             fds: threads.map(|thread| thread.fds.len() as u64).sum(),
+            containers: state.containers.iter().filter(known).count() as u64,
             interfaces: state.interfaces.list.clone(),
             ..Figures::default()
         }

@@ -33,4 +33,6 @@ pub struct Counters {
     pub enters_found: u64,
     /// Ends that would have liked one (`n_retrieve_evts_drops`).
     pub enters_missing: u64,
+    /// How often a runtime told of a container without its image (`n_missing_container_images`).
+    pub images_missing: u64,
 }

@@ -159,6 +159,19 @@ pub(super) fn state(_: &Frame, figures: &Figures, metrics: &mut Vec<Metric>) {
     }
 }
 
+/// Of the plugin `container`, which is built in. It calls both of its figures counters.
+pub(super) fn plugins(_: &Frame, figures: &Figures, metrics: &mut Vec<Metric>) {
+    for (name, count) in [
+        ("container.n_containers", figures.containers),
+        (
+            "container.n_missing_container_images",
+            figures.state.images_missing,
+        ),
+    ] {
+        metrics.push(Metric::counter(Group::Plugins, name, count));
+    }
+}
+
 /// Ours: what became of the alerts of each channel.
 pub(super) fn outputs(_: &Frame, figures: &Figures, metrics: &mut Vec<Metric>) {
     for channel in &figures.channels {

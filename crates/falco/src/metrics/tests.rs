@@ -75,6 +75,8 @@ scap_n_failed_thread_lookups_total counter
 scap_n_added_threads_total counter
 scap_n_removed_threads_total counter
 scap_n_drops_full_threadtable_total counter
+plugins_container_n_containers_total counter
+plugins_container_n_missing_container_images_total counter
 falco_kernel_release_info gauge
 evt_hostname_info gauge
 falco_outputs_queue_num_drops_total counter
@@ -137,6 +139,7 @@ fn figures() -> Figures {
         ],
         dumped: dumped.map(|code| (code.info().name, 1)).collect(),
         threads: 5,
+        containers: 2,
         interfaces: vec![
             interface("lo", "127.0.0.1"),
             interface("eth0", "10.0.0.1"),
@@ -200,7 +203,14 @@ fn groups_can_be_switched_off() {
         .collect();
     let frame = frame(&format!("metrics: {{enabled: true, {}}}", off.join(", ")));
     let text = prometheus::text(&frame, &figures());
-    for gone in ["n_evts", "rules_matches", "memory", "n_threads", "run_cnt"] {
+    for gone in [
+        "n_evts",
+        "rules_matches",
+        "memory",
+        "n_threads",
+        "run_cnt",
+        "plugins",
+    ] {
         assert!(!text.contains(gone), "{gone}\n{text}");
     }
     assert!(text.contains("falco_version_info") && text.contains("host_num_cpus"));
@@ -251,6 +261,7 @@ fn alerts_tell_the_same_under_other_names() {
         ("scap.evts_rate_sec", "0.0"),
         ("scap.one_openat.avg_time_ns", "3"),
         ("scap.n_evts_task", "1"),
+        ("plugins.container.n_containers", "2"),
         ("falco.output.file.delivered", "4"),
     ] {
         let found = first.get(name).map(ToString::to_string);

@@ -46,6 +46,8 @@ pub struct Info {
     pub mounts: Vec<Mount>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Whether it is the sandbox of a pod, which has no image of its own to speak of.
+    pub is_sandbox: bool,
     /// The id of the pod's sandbox; empty outside of pods.
     pub sandbox_id: String,
     /// The labels of the pod.
@@ -100,6 +102,7 @@ impl Info {
             host_ipc: flag("host_ipc"),
             mounts: mounts.into_iter().flatten().filter_map(mount).collect(),
             labels: texts(all, "labels"),
+            is_sandbox: flag("is_pod_sandbox"),
             sandbox_id: text("pod_sandbox_id"),
             sandbox_labels: texts(all, "pod_sandbox_labels"),
             json: json.into(),
@@ -140,6 +143,7 @@ impl Info {
             host_ipc: false,
             mounts: Vec::new(),
             labels: BTreeMap::new(),
+            is_sandbox: false,
             sandbox_id: String::new(),
             sandbox_labels: BTreeMap::new(),
             json: json.to_string().into_bytes().into(),
