@@ -118,6 +118,53 @@ fn the_table_of_contents_has_every_page_once() {
     assert_eq!(listed, names);
 }
 
+/// The files that a page shows: YAML after the name of one.
+fn shown_files(text: &str) -> Vec<(&str, &str)> {
+    let mut rest = text;
+    let mut files = Vec::new();
+    while let Some((before, after)) = rest.split_once("```yaml\n") {
+        let (block, after) = after.split_once("```").unwrap();
+        let is_name = |word: &&str| {
+            Path::new(word)
+                .extension()
+                .is_some_and(|ending| ending == "yaml")
+        };
+        files.push((before.split('`').rev().find(is_name).unwrap(), block));
+        rest = after;
+    }
+    files
+}
+
+#[test]
+fn the_five_minutes_are_as_they_say() {
+    let page = page("getting-started.md");
+    let dir = tempfile::tempdir().unwrap();
+    let files = shown_files(&page);
+    assert_eq!(
+        files.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["mine.yaml", "tuning.yaml", "tests.yaml"]
+    );
+    for (name, text) in files {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    std::os::unix::fs::symlink(format!("{DOCS}/../rules"), dir.path().join("rules")).unwrap();
+    let says = |args: &[&str]| {
+        let mut falco = Command::new(env!("CARGO_BIN_EXE_falco"));
+        let out = falco.current_dir(dir.path()).args(args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {out:?}");
+        String::from_utf8(out.stdout).unwrap()
+    };
+    assert_eq!(says(&["-V", "mine.yaml"]).trim(), "mine.yaml: Ok");
+    let said = says(&["test", "tests.yaml"]);
+    let (told, _) = page
+        .split_once("$ falco test tests.yaml\n")
+        .unwrap()
+        .1
+        .split_once("\n\n")
+        .unwrap();
+    assert!(said.starts_with(told), "{said}");
+}
+
 #[test]
 fn the_default_rules_are_all_told() {
     let page = page("default-rules.md");
