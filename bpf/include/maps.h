@@ -13,6 +13,8 @@ struct config {
 	u32 drop_failed;  /* whether calls that failed are left out */
 	u32 fair_bytes;   /* how much of a ring a control group may fill at a time when it is over half full; 0: any */
 	u32 slots;        /* how many events a CPU may be building at once: several where a program can lose its CPU to another */
+	u32 compare;      /* whether names of some calls are looked at when the call begins, too */
+	u32 real_paths;   /* whether the kernel's own path of what is opened is reported */
 };
 const volatile struct config config SEC(".rodata.config");
 
@@ -53,6 +55,7 @@ volatile u32 asleep SEC(".data.asleep");
 
 struct scratch {
 	u32 key;     /* where it is in its map */
+	u32 marks;   /* what is told behind the parameters */
 	u64 taken;   /* how many programs want it: who is alone has it */
 	u64 end;     /* where the next parameter goes */
 	u64 lengths; /* where its length goes */

@@ -80,6 +80,7 @@ static __always_inline struct scratch *event_begin_for(u16 code, u32 params, u64
 	HEADER_PARAMS(s) = params;
 	s->lengths = HEADER_BYTES;
 	s->end = HEADER_BYTES + 2 * params;
+	s->marks = 0;
 	return s;
 }
 

@@ -163,7 +163,7 @@ SHARED bool walk_up(u32 key)
 
 /* The path of a file from the root of its mount namespace, component by component from the end. A file that no directory holds
  * (memfd) is its name. */
-SHARED int put_path_at(u32 key, u64 path_at)
+SHARED u32 push_path_at(u32 key, u64 path_at)
 {
 	struct path *path = (void *)path_at;
 	struct scratch *s = scratch_at(key);
@@ -184,17 +184,15 @@ SHARED int put_path_at(u32 key, u64 path_at)
 		dentry = (void *)s->dentry;
 		mount = (void *)s->mount;
 		if (dentry == BPF_CORE_READ(dentry, d_parent) && dentry != BPF_CORE_READ(mount, mnt.mnt_root)) {
-			put_str_kernel(s, BPF_CORE_READ(dentry, d_name.name));
-			return 0;
+			return push_str_kernel(s, BPF_CORE_READ(dentry, d_name.name), PATH_MAX_BYTES);
 		}
 		s->path[PATH_MAX_BYTES - 2] = '/';
 		s->path_at = PATH_MAX_BYTES - 2;
 	}
-	put_str_kernel(s, &s->path[s->path_at & PATH_MASK]);
-	return 0;
+	return push_str_kernel(s, &s->path[s->path_at & PATH_MASK], PATH_MAX_BYTES);
 }
 
 static __always_inline void put_path(struct scratch *s, struct path *path)
 {
-	put_path_at(s->key, (u64)path);
+	put_length(s, push_path_at(s->key, (u64)path));
 }

@@ -2,7 +2,7 @@
 /* The shapes that the forms of many calls have. */
 #pragma once
 
-#include "call.h"
+#include "names.h"
 
 static __always_inline void put_fd(struct scratch *s, const struct call *call, int index)
 {
@@ -24,6 +24,18 @@ static __always_inline void put_path_arg(struct scratch *s, const struct call *c
 		put_s64(s, call->ret);            \
 		__VA_ARGS__;                      \
 		event_send(s, group);             \
+	}
+
+/* The same for calls on paths, whose names may be looked at twice. */
+#define RESULT_AND_NAMES(name, event, ...)        \
+	SYSCALL(name)                             \
+	{                                         \
+		struct scratch *s = BEGIN(event); \
+		if (!s)                           \
+			return;                   \
+		put_s64(s, call->ret);            \
+		__VA_ARGS__;                      \
+		send_named(s, DROP_DIR_FILE);     \
 	}
 
 /* The same for calls of the 32-bit interface alone. */

@@ -3,6 +3,7 @@
 #include "../lib/call.h"
 #include "../lib/filter.h"
 #include "../lib/flags.h"
+#include "../lib/names.h"
 
 static __always_inline u32 opened_flags(const struct file_id *id)
 {
@@ -15,7 +16,7 @@ static __always_inline u32 opened_flags(const struct file_id *id)
  * the path of what was opened takes its place. */
 static __always_inline void put_opened_name(struct scratch *s, const struct call *call, int index)
 {
-	u16 length = push_str_user(s, arg_ptr(call, index), PATH_MAX_BYTES);
+	u16 length = push_name(s, call, index, 0);
 	struct file *file = !length && call->ret >= 0 ? file_of(call->ret) : NULL;
 
 	if (file)
@@ -24,13 +25,27 @@ static __always_inline void put_opened_name(struct scratch *s, const struct call
 		put_length(s, length);
 }
 
+/* Sends the event; behind it, if rules ask, the path of what was opened as the kernel knows it. */
+static __always_inline void send_opened(struct scratch *s, s64 fd)
+{
+	struct file *file = config.real_paths && fd >= 0 ? file_of(fd) : NULL;
+
+	if (file)
+		s->marks |= MARK_PATH;
+	put_trailer(s);
+	if (file)
+		push_path_at(s->key, (u64)__builtin_preserve_access_index(&file->f_path));
+	end_names(s);
+	event_send(s, DROP_OPEN);
+}
+
 SYSCALL(open)
 {
 	u32 flags = arg(call, 1);
 	struct file_id id;
 	struct scratch *s;
 
-	if (!open_needed(EVT_SYSCALL_OPEN_X, call, open_flags(flags), arg_ptr(call, 0)))
+	if (!open_needed(EVT_SYSCALL_OPEN_X, call, open_flags(flags) | marks_of_name(EVT_SYSCALL_OPEN_X, call, 0), arg_ptr(call, 0)))
 		return;
 	s = BEGIN(SYSCALL_OPEN_X);
 	if (!s)
@@ -42,7 +57,7 @@ SYSCALL(open)
 	put_u32(s, open_mode(flags, arg(call, 2)));
 	put_u32(s, id.dev);
 	put_u64(s, id.ino);
-	event_send(s, DROP_OPEN);
+	send_opened(s, call->ret);
 }
 
 SYSCALL(openat)
@@ -51,7 +66,7 @@ SYSCALL(openat)
 	struct file_id id;
 	struct scratch *s;
 
-	if (!open_needed(EVT_SYSCALL_OPENAT_2_X, call, open_flags(flags), arg_ptr(call, 1)))
+	if (!open_needed(EVT_SYSCALL_OPENAT_2_X, call, open_flags(flags) | marks_of_name(EVT_SYSCALL_OPENAT_2_X, call, 1), arg_ptr(call, 1)))
 		return;
 	s = BEGIN(SYSCALL_OPENAT_2_X);
 	if (!s)
@@ -64,7 +79,7 @@ SYSCALL(openat)
 	put_u32(s, open_mode(flags, arg(call, 3)));
 	put_u32(s, id.dev);
 	put_u64(s, id.ino);
-	event_send(s, DROP_OPEN);
+	send_opened(s, call->ret);
 }
 
 struct user_open_how {
@@ -78,7 +93,7 @@ SYSCALL(openat2)
 	struct scratch *s;
 
 	bpf_probe_read_user(&how, sizeof(how), arg_ptr(call, 2));
-	if (!open_needed(EVT_SYSCALL_OPENAT2_X, call, open_flags(how.flags), arg_ptr(call, 1)))
+	if (!open_needed(EVT_SYSCALL_OPENAT2_X, call, open_flags(how.flags) | marks_of_name(EVT_SYSCALL_OPENAT2_X, call, 1), arg_ptr(call, 1)))
 		return;
 	s = BEGIN(SYSCALL_OPENAT2_X);
 	if (!s)
@@ -92,7 +107,7 @@ SYSCALL(openat2)
 	put_u32(s, resolve_flags(how.resolve));
 	put_u32(s, id.dev);
 	put_u64(s, id.ino);
-	event_send(s, DROP_OPEN);
+	send_opened(s, call->ret);
 }
 
 SYSCALL(creat)
@@ -101,7 +116,7 @@ SYSCALL(creat)
 	struct scratch *s;
 
 	/* Its event has no flags. */
-	if (!open_needed(EVT_SYSCALL_CREAT_X, call, 0, arg_ptr(call, 0)))
+	if (!open_needed(EVT_SYSCALL_CREAT_X, call, marks_of_name(EVT_SYSCALL_CREAT_X, call, 0), arg_ptr(call, 0)))
 		return;
 	s = BEGIN(SYSCALL_CREAT_X);
 	if (!s)
@@ -115,7 +130,7 @@ SYSCALL(creat)
 	put_u16(s, id.layer == LAYER_UPPER ? F_CREAT_FLAGS__FD_UPPER_LAYER_CREAT :
 		   id.layer == LAYER_LOWER ? F_CREAT_FLAGS__FD_LOWER_LAYER_CREAT :
 					     0);
-	event_send(s, DROP_OPEN);
+	send_opened(s, call->ret);
 }
 
 SYSCALL(open_by_handle_at)
@@ -135,5 +150,5 @@ SYSCALL(open_by_handle_at)
 		put_empty(s);
 	put_u32(s, id.dev);
 	put_u64(s, id.ino);
-	event_send(s, DROP_OPEN);
+	send_opened(s, call->ret);
 }

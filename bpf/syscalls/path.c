@@ -3,25 +3,19 @@
 #include "../lib/flags.h"
 #include "../lib/forms.h"
 
-/* A result and one path. */
-#define ONE_PATH(name, event, index) \
-	RESULT_AND(name, event, DROP_DIR_FILE, put_str_user(s, arg_ptr(call, index)))
+/* A result and one path, two paths. */
+#define ONE_PATH(name, event) RESULT_AND_NAMES(name, event, put_name(s, call, 0, 0))
+#define TWO_PATHS(name, event) RESULT_AND_NAMES(name, event, put_name(s, call, 0, 0); put_name(s, call, 1, 1))
 
-/* A result and two paths. */
-#define TWO_PATHS(name, event)                              \
-	RESULT_AND(name, event, DROP_DIR_FILE,              \
-		   put_str_user(s, arg_ptr(call, 0));       \
-		   put_str_user(s, arg_ptr(call, 1)))
-
-ONE_PATH(chdir, SYSCALL_CHDIR_X, 0)
-ONE_PATH(chroot, SYSCALL_CHROOT_X, 0)
-ONE_PATH(rmdir, SYSCALL_RMDIR_2_X, 0)
-ONE_PATH(unlink, SYSCALL_UNLINK_2_X, 0)
-ONE_PATH(newstat, SYSCALL_STAT_X, 0)
-ONE_PATH(newlstat, SYSCALL_LSTAT_X, 0)
+ONE_PATH(chdir, SYSCALL_CHDIR_X)
+ONE_PATH(chroot, SYSCALL_CHROOT_X)
+ONE_PATH(rmdir, SYSCALL_RMDIR_2_X)
+ONE_PATH(unlink, SYSCALL_UNLINK_2_X)
 TWO_PATHS(link, SYSCALL_LINK_2_X)
 TWO_PATHS(symlink, SYSCALL_SYMLINK_X)
 TWO_PATHS(rename, SYSCALL_RENAME_X)
+RESULT_AND(newstat, SYSCALL_STAT_X, DROP_DIR_FILE, put_path_arg(s, call, 0))
+RESULT_AND(newlstat, SYSCALL_LSTAT_X, DROP_DIR_FILE, put_path_arg(s, call, 0))
 
 SYSCALL(fchdir)
 {
@@ -48,110 +42,27 @@ SYSCALL(getcwd)
 	event_send(s, DROP_DIR_FILE);
 }
 
-SYSCALL(mkdir)
-{
-	struct scratch *s = BEGIN(SYSCALL_MKDIR_2_X);
-
-	if (!s)
-		return;
-	put_s64(s, call->ret);
-	put_str_user(s, arg_ptr(call, 0));
-	put_u32(s, arg(call, 1));
-	event_send(s, DROP_DIR_FILE);
-}
-
-SYSCALL(mkdirat)
-{
-	struct scratch *s = BEGIN(SYSCALL_MKDIRAT_X);
-
-	if (!s)
-		return;
-	put_s64(s, call->ret);
-	put_s64(s, arg_fd(call, 0));
-	put_str_user(s, arg_ptr(call, 1));
-	put_u32(s, arg(call, 2));
-	event_send(s, DROP_DIR_FILE);
-}
-
-SYSCALL(unlinkat)
-{
-	struct scratch *s = BEGIN(SYSCALL_UNLINKAT_2_X);
-
-	if (!s)
-		return;
-	put_s64(s, call->ret);
-	put_s64(s, arg_fd(call, 0));
-	put_str_user(s, arg_ptr(call, 1));
-	put_u32(s, arg(call, 2) & F_UNLINKAT_FLAGS__AT_REMOVEDIR);
-	event_send(s, DROP_DIR_FILE);
-}
-
-SYSCALL(symlinkat)
-{
-	struct scratch *s = BEGIN(SYSCALL_SYMLINKAT_X);
-
-	if (!s)
-		return;
-	put_s64(s, call->ret);
-	put_str_user(s, arg_ptr(call, 0));
-	put_s64(s, arg_fd(call, 1));
-	put_str_user(s, arg_ptr(call, 2));
-	event_send(s, DROP_DIR_FILE);
-}
+RESULT_AND_NAMES(mkdir, SYSCALL_MKDIR_2_X, put_name(s, call, 0, 0); put_u32(s, arg(call, 1)))
+RESULT_AND_NAMES(mkdirat, SYSCALL_MKDIRAT_X, put_fd(s, call, 0); put_name(s, call, 1, 0); put_u32(s, arg(call, 2)))
+RESULT_AND_NAMES(unlinkat, SYSCALL_UNLINKAT_2_X, put_fd(s, call, 0); put_name(s, call, 1, 0);
+		 put_u32(s, arg(call, 2) & F_UNLINKAT_FLAGS__AT_REMOVEDIR))
+RESULT_AND_NAMES(symlinkat, SYSCALL_SYMLINKAT_X, put_name(s, call, 0, 0); put_fd(s, call, 1); put_name(s, call, 2, 1))
 
 /* Two paths, each with its directory. */
 static __always_inline void put_two_at(struct scratch *s, const struct call *call)
 {
-	put_s64(s, call->ret);
-	put_s64(s, arg_fd(call, 0));
-	put_str_user(s, arg_ptr(call, 1));
-	put_s64(s, arg_fd(call, 2));
-	put_str_user(s, arg_ptr(call, 3));
+	put_fd(s, call, 0);
+	put_name(s, call, 1, 0);
+	put_fd(s, call, 2);
+	put_name(s, call, 3, 1);
 }
 
-SYSCALL(linkat)
-{
-	struct scratch *s = BEGIN(SYSCALL_LINKAT_2_X);
-
-	if (!s)
-		return;
-	put_two_at(s, call);
-	put_u32(s, arg(call, 4) & (F_LINKAT_FLAGS__AT_SYMLINK_FOLLOW | F_LINKAT_FLAGS__AT_EMPTY_PATH));
-	event_send(s, DROP_DIR_FILE);
-}
-
-SYSCALL(renameat)
-{
-	struct scratch *s = BEGIN(SYSCALL_RENAMEAT_X);
-
-	if (!s)
-		return;
-	put_two_at(s, call);
-	event_send(s, DROP_DIR_FILE);
-}
-
-SYSCALL(renameat2)
-{
-	struct scratch *s = BEGIN(SYSCALL_RENAMEAT2_X);
-
-	if (!s)
-		return;
-	put_two_at(s, call);
-	put_u32(s, arg(call, 4) & 7);
-	event_send(s, DROP_DIR_FILE);
-}
-
-SYSCALL(chmod)
-{
-	struct scratch *s = BEGIN(SYSCALL_CHMOD_X);
-
-	if (!s)
-		return;
-	put_s64(s, call->ret);
-	put_str_user(s, arg_ptr(call, 0));
-	put_u32(s, arg(call, 1) & 07777);
-	event_send(s, DROP_DIR_FILE);
-}
+RESULT_AND_NAMES(linkat, SYSCALL_LINKAT_2_X, put_two_at(s, call);
+		 put_u32(s, arg(call, 4) & (F_LINKAT_FLAGS__AT_SYMLINK_FOLLOW | F_LINKAT_FLAGS__AT_EMPTY_PATH)))
+RESULT_AND_NAMES(renameat, SYSCALL_RENAMEAT_X, put_two_at(s, call))
+RESULT_AND_NAMES(renameat2, SYSCALL_RENAMEAT2_X, put_two_at(s, call); put_u32(s, arg(call, 4) & 7))
+RESULT_AND_NAMES(chmod, SYSCALL_CHMOD_X, put_name(s, call, 0, 0); put_u32(s, arg(call, 1) & 07777))
+RESULT_AND_NAMES(fchmodat, SYSCALL_FCHMODAT_X, put_fd(s, call, 0); put_name(s, call, 1, 0); put_u32(s, arg(call, 2) & 07777))
 
 SYSCALL(fchmod)
 {
@@ -165,31 +76,9 @@ SYSCALL(fchmod)
 	event_send(s, DROP_DIR_FILE);
 }
 
-SYSCALL(fchmodat)
-{
-	struct scratch *s = BEGIN(SYSCALL_FCHMODAT_X);
-
-	if (!s)
-		return;
-	put_s64(s, call->ret);
-	put_s64(s, arg_fd(call, 0));
-	put_str_user(s, arg_ptr(call, 1));
-	put_u32(s, arg(call, 2) & 07777);
-	event_send(s, DROP_DIR_FILE);
-}
-
-#define CHOWN(name, event)                        \
-	SYSCALL(name)                             \
-	{                                         \
-		struct scratch *s = BEGIN(event); \
-		if (!s)                           \
-			return;                   \
-		put_s64(s, call->ret);            \
-		put_str_user(s, arg_ptr(call, 0)); \
-		put_u32(s, arg(call, 1));         \
-		put_u32(s, arg(call, 2));         \
-		event_send(s, DROP_DIR_FILE);     \
-	}
+#define CHOWN(name, event)                                                          \
+	RESULT_AND_NAMES(name, event, put_name(s, call, 0, 0); put_u32(s, arg(call, 1)); \
+			 put_u32(s, arg(call, 2)))
 
 CHOWN(chown, SYSCALL_CHOWN_X)
 CHOWN(lchown, SYSCALL_LCHOWN_X)
@@ -207,52 +96,20 @@ SYSCALL(fchown)
 	event_send(s, DROP_DIR_FILE);
 }
 
-SYSCALL(fchownat)
-{
-	struct scratch *s = BEGIN(SYSCALL_FCHOWNAT_X);
+/* 0x400 is AT_SYMLINK_FOLLOW; on the wire it has the other's name, as upstream's. */
+RESULT_AND_NAMES(fchownat, SYSCALL_FCHOWNAT_X, put_fd(s, call, 0); put_name(s, call, 1, 0); put_u32(s, arg(call, 2));
+		 put_u32(s, arg(call, 3)); put_u32(s, arg(call, 4) & (0x400 | F_FCHOWNAT_FLAGS__AT_EMPTY_PATH)))
 
-	if (!s)
-		return;
-	put_s64(s, call->ret);
-	put_s64(s, arg_fd(call, 0));
-	put_str_user(s, arg_ptr(call, 1));
-	put_u32(s, arg(call, 2));
-	put_u32(s, arg(call, 3));
-	/* 0x400 is AT_SYMLINK_FOLLOW; on the wire it has the other's name, as upstream's. */
-	put_u32(s, arg(call, 4) & (0x400 | F_FCHOWNAT_FLAGS__AT_EMPTY_PATH));
-	event_send(s, DROP_DIR_FILE);
+static __always_inline u32 mount_flags(u32 flags)
+{
+	/* There is a magic number of old. */
+	return (flags & 0xffff0000) == 0xc0ed0000 ? flags & 0xffff : flags;
 }
 
-SYSCALL(mount)
-{
-	struct scratch *s = BEGIN(SYSCALL_MOUNT_X);
-	u32 flags = arg(call, 3);
-
-	if (!s)
-		return;
-	if ((flags & 0xffff0000) == 0xc0ed0000) /* a magic number of old */
-		flags &= 0xffff;
-	put_s64(s, call->ret);
-	put_str_user(s, arg_ptr(call, 0));
-	put_str_user(s, arg_ptr(call, 1));
-	put_str_user(s, arg_ptr(call, 2));
-	put_u32(s, flags);
-	event_send(s, DROP_DIR_FILE);
-}
-
+RESULT_AND_NAMES(mount, SYSCALL_MOUNT_X, put_name(s, call, 0, 0); put_name(s, call, 1, 1); put_path_arg(s, call, 2);
+		 put_u32(s, mount_flags(arg(call, 3))))
 /* The kernel's name of the call with flags is umount; programs know it as umount2. */
-SYSCALL(umount)
-{
-	struct scratch *s = BEGIN(SYSCALL_UMOUNT2_X);
-
-	if (!s)
-		return;
-	put_s64(s, call->ret);
-	put_str_user(s, arg_ptr(call, 0));
-	put_u32(s, arg(call, 1) & 15);
-	event_send(s, DROP_DIR_FILE);
-}
-
+RESULT_AND_NAMES(umount, SYSCALL_UMOUNT2_X, put_name(s, call, 0, 0); put_u32(s, arg(call, 1) & 15))
 /* The 32-bit interface knows the call without flags, too. */
 RESULT_AND_32(oldumount, SYSCALL_UMOUNT_1_X, DROP_DIR_FILE, put_path_arg(s, call, 0))
 
@@ -282,10 +139,10 @@ static __always_inline u32 node_mode(u32 mode)
 	return type | (mode & 07777);
 }
 
-RESULT_AND(mknod, SYSCALL_MKNOD_X, DROP_DIR_FILE, put_path_arg(s, call, 0); put_u32(s, node_mode(arg(call, 1)));
-	   put_u32(s, device_number(arg(call, 2))))
-RESULT_AND(mknodat, SYSCALL_MKNODAT_X, DROP_DIR_FILE, put_fd(s, call, 0); put_path_arg(s, call, 1);
-	   put_u32(s, node_mode(arg(call, 2))); put_u32(s, device_number(arg(call, 3))))
+RESULT_AND_NAMES(mknod, SYSCALL_MKNOD_X, put_name(s, call, 0, 0); put_u32(s, node_mode(arg(call, 1)));
+		 put_u32(s, device_number(arg(call, 2))))
+RESULT_AND_NAMES(mknodat, SYSCALL_MKNODAT_X, put_fd(s, call, 0); put_name(s, call, 1, 0);
+		 put_u32(s, node_mode(arg(call, 2))); put_u32(s, device_number(arg(call, 3))))
 
 /* What is set depends on the command: nothing, bytes, or a text; if it was set. */
 SYSCALL(fsconfig)

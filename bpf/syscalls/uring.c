@@ -2,32 +2,54 @@
 /* Operations of io_uring, as the events of the calls that would do the same.
  *
  * What was asked for is taken down when the kernel has copied it, so that no other thread can change it any more; what came of it is
- * known at the completion, which may be in another thread of the same process. */
+ * known at the completion, which may be in another thread of the same process. Operations that go on until they are cancelled have many
+ * completions, of which only the last names the request; the others name what the program called it. */
 #include "../lib/data.h"
 #include "../lib/flags.h"
+#include "../lib/names.h"
 #include "../lib/socket.h"
 
 /* The numbers of operations, from the kernel's interface. */
 enum {
+	OP_READV = 1,
+	OP_WRITEV = 2,
+	OP_READ_FIXED = 4,
+	OP_WRITE_FIXED = 5,
 	OP_SENDMSG = 9,
 	OP_RECVMSG = 10,
 	OP_ACCEPT = 13,
 	OP_CONNECT = 16,
 	OP_OPENAT = 18,
+	OP_CLOSE = 19,
+	OP_READ = 22,
+	OP_WRITE = 23,
 	OP_SEND = 26,
 	OP_RECV = 27,
 	OP_OPENAT2 = 28,
+	OP_SPLICE = 30,
+	OP_SHUTDOWN = 34,
 	OP_RENAMEAT = 35,
 	OP_UNLINKAT = 36,
 	OP_MKDIRAT = 37,
 	OP_SYMLINKAT = 38,
 	OP_LINKAT = 39,
 	OP_SOCKET = 45,
+	OP_SEND_ZC = 47,
+	OP_SENDMSG_ZC = 48,
+	OP_READ_MULTISHOT = 49,
+	OP_FIXED_FD_INSTALL = 54,
+	OP_BIND = 56,
+	OP_LISTEN = 57,
+	OP_READV_FIXED = 60,
+	OP_WRITEV_FIXED = 61,
+	OP_PIPE = 62,
 	OPS_MAX = 64,
 };
 
-/* Which of them are reported: those whose calls were asked for. */
-const volatile u8 operations[OPS_MAX] SEC(".rodata.operations");
+/* Which of them are reported: those whose calls were asked for, by the code of the call if its event has no parameters but that; else by
+ * OP_REPORTED. */
+const volatile u16 operations[OPS_MAX] SEC(".rodata.operations");
+#define OP_REPORTED 0xffff
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct filename {
@@ -76,7 +98,39 @@ struct io_sr_msg {
 	const void *buf;
 	int len;
 };
+struct io_rw {
+	u64 addr;
+	u32 len;
+};
+struct io_close {
+	int fd;
+	u32 file_slot;
+};
+struct io_splice {
+	u64 len;
+	int splice_fd_in;
+	u32 flags;
+};
+struct io_shutdown {
+	int how;
+};
+struct io_bind {
+	int addr_len;
+};
+struct io_async_msghdr {
+	struct {
+		u16 ss_family;
+	} addr;
+};
+struct io_listen {
+	int backlog;
+};
+struct io_pipe {
+	int *fds;
+	int flags, file_slot;
+};
 struct io_cqe {
+	u64 user_data;
 	s32 res;
 	int fd;
 };
@@ -85,6 +139,12 @@ struct io_kiocb {
 	u8 opcode;
 	u64 flags;
 	struct io_cqe cqe;
+	void *ctx, *async_data;
+};
+/* What programs see of a completion. */
+struct io_uring_cqe {
+	u64 user_data;
+	s32 res;
 };
 #pragma clang attribute pop
 
@@ -92,6 +152,7 @@ struct io_kiocb {
 #define FIXED_FILE 1      /* REQ_F_FIXED_FILE: the descriptor is a place in the ring's table */
 #define AT_END (~0U)      /* IORING_FILE_INDEX_ALLOC: any free place */
 #define LARGEFILE 0100000 /* which the kernel adds itself */
+#define FD_IN_FIXED (1U << 31) /* SPLICE_F_FD_IN_FIXED */
 
 /* Files in a ring's own table have no descriptor: they are numbered from here on. */
 #define TABLE_BASE (1 << 30)
@@ -118,6 +179,17 @@ struct {
 	__type(value, struct request);
 	__uint(max_entries, 512);
 } requests SEC(".maps");
+
+/* The requests that may complete more than once, by their ring and by what the program called them. */
+struct shot {
+	u64 ring, user_data;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct shot);
+	__type(value, u64);
+	__uint(max_entries, 512);
+} shots SEC(".maps");
 
 static __always_inline void take_path(char *to, struct filename *name)
 {
@@ -178,6 +250,68 @@ static __always_inline void take_socket(struct request *r, struct io_kiocb *req)
 	r->slot = BPF_CORE_READ(socket, file_slot);
 }
 
+static __always_inline void take_rw(struct request *r, struct io_kiocb *req)
+{
+	struct io_rw *rw = (void *)req;
+
+	r->data = (void *)BPF_CORE_READ(rw, addr);
+	r->length = BPF_CORE_READ(rw, len);
+}
+
+static __always_inline void take_close(struct request *r, struct io_kiocb *req)
+{
+	struct io_close *close = (void *)req;
+	u32 slot = BPF_CORE_READ(close, file_slot);
+
+	r->fd = slot ? slot - 1 : BPF_CORE_READ(close, fd);
+	r->is_fixed = slot;
+}
+
+static __always_inline void take_splice(struct request *r, struct io_kiocb *req)
+{
+	struct io_splice *splice = (void *)req;
+
+	r->other = BPF_CORE_READ(splice, splice_fd_in);
+	r->length = BPF_CORE_READ(splice, len);
+	r->flags = BPF_CORE_READ(splice, flags);
+	if (r->flags & FD_IN_FIXED)
+		r->other += TABLE_BASE;
+}
+
+/* The address is the kernel's copy already. */
+static __always_inline void take_bind(struct request *r, struct io_kiocb *req)
+{
+	struct io_bind *bind = (void *)req;
+	u32 length = BPF_CORE_READ(bind, addr_len);
+
+	if (length > SOCKADDR_MAX)
+		length = SOCKADDR_MAX;
+	if (!bpf_probe_read_kernel(r->addr, masked(length, SOCKADDR_MAX),
+				   (char *)BPF_CORE_READ(req, async_data) + bpf_core_field_offset(struct io_async_msghdr, addr)))
+		r->addr_length = length;
+}
+
+static __always_inline void take_pipe(struct request *r, struct io_kiocb *req)
+{
+	struct io_pipe *pipe = (void *)req;
+
+	r->data = BPF_CORE_READ(pipe, fds);
+	r->flags = BPF_CORE_READ(pipe, flags);
+	r->slot = BPF_CORE_READ(pipe, file_slot);
+}
+
+static __always_inline bool may_repeat(u8 op)
+{
+	return op == OP_ACCEPT || op == OP_RECV || op == OP_RECVMSG || op == OP_READ_MULTISHOT;
+}
+
+static __always_inline struct shot shot_of(u64 ring, u64 user_data)
+{
+	struct shot shot = {ring, user_data};
+
+	return shot;
+}
+
 SEC("tp_btf/io_uring_submit_req")
 int uring_submitted(u64 *ctx)
 {
@@ -185,6 +319,7 @@ int uring_submitted(u64 *ctx)
 	u8 op = BPF_CORE_READ(req, opcode);
 	struct scratch *s;
 	struct request *r;
+	struct shot shot;
 	u64 key = (u64)req, id = bpf_get_current_pid_tgid();
 
 	if (op >= OPS_MAX || !operations[masked(op, OPS_MAX - 1)] || id >> 32 == config.own_pid)
@@ -241,10 +376,44 @@ int uring_submitted(u64 *ctx)
 	case OP_SOCKET:
 		take_socket(r, req);
 		break;
+	case OP_READV:
+	case OP_WRITEV:
+	case OP_READ_FIXED:
+	case OP_WRITE_FIXED:
+	case OP_READ:
+	case OP_WRITE:
+	case OP_READ_MULTISHOT:
+	case OP_READV_FIXED:
+	case OP_WRITEV_FIXED:
+		take_rw(r, req);
+		break;
+	case OP_CLOSE:
+		take_close(r, req);
+		break;
+	case OP_SPLICE:
+		take_splice(r, req);
+		break;
+	case OP_SHUTDOWN:
+		r->flags = BPF_CORE_READ((struct io_shutdown *)req, how);
+		break;
+	case OP_BIND:
+		if (bpf_core_type_exists(struct io_bind))
+			take_bind(r, req);
+		break;
+	case OP_LISTEN:
+		if (bpf_core_type_exists(struct io_listen))
+			r->flags = BPF_CORE_READ((struct io_listen *)req, backlog);
+		break;
+	case OP_PIPE:
+		if (bpf_core_type_exists(struct io_pipe))
+			take_pipe(r, req);
+		break;
 	case OP_SEND:
 	case OP_RECV:
 	case OP_SENDMSG:
-	case OP_RECVMSG: {
+	case OP_RECVMSG:
+	case OP_SEND_ZC:
+	case OP_SENDMSG_ZC: {
 		struct io_sr_msg *message = (void *)req;
 
 		r->data = BPF_CORE_READ(message, buf);
@@ -254,6 +423,10 @@ int uring_submitted(u64 *ctx)
 	}
 	bpf_map_update_elem(&requests, &key, r, 0);
 	give_back(s);
+	if (may_repeat(op)) {
+		shot = shot_of((u64)BPF_CORE_READ(req, ctx), BPF_CORE_READ(req, cqe.user_data));
+		bpf_map_update_elem(&shots, &shot, &key, 0);
+	}
 	return 0;
 }
 
@@ -272,7 +445,17 @@ static __always_inline s64 old_file(const struct request *r)
 
 static __always_inline struct scratch *begin_request(const struct request *r, u16 code, u32 params)
 {
-	return event_begin_for(code, params, r->thread);
+	struct scratch *s = event_begin_for(code, params, r->thread);
+
+	if (s)
+		s->marks = MARK_RING;
+	return s;
+}
+
+static __always_inline void send_request(struct scratch *s, enum drop_cause group)
+{
+	put_trailer(s);
+	event_send(s, group);
 }
 #define BEGIN_REQUEST(event) begin_request(r, EVT_##event, NPARAMS_##event)
 
@@ -293,7 +476,7 @@ static __always_inline void opened_by(const struct request *r, s32 result)
 		put_u32(s, resolve_flags(r->resolve));
 	put_u32(s, id.dev);
 	put_u64(s, id.ino);
-	event_send(s, DROP_OPEN);
+	send_opened(s, r->slot ? -1 : result);
 }
 
 static __always_inline void connected_by(const struct request *r, struct sock *sk, s32 result)
@@ -310,7 +493,7 @@ static __always_inline void connected_by(const struct request *r, struct sock *s
 	put_s64(s, old_file(r));
 	bpf_probe_read_kernel(s->path, sizeof(r->addr), r->addr);
 	put_connected(s, result == 0 || result == -EINPROGRESS ? sk : NULL, r->addr_length);
-	event_send(s, DROP_CONNECT);
+	send_request(s, DROP_CONNECT);
 }
 
 static __always_inline void accepted_by(const struct request *r, struct sock *sk, s32 result)
@@ -326,7 +509,7 @@ static __always_inline void accepted_by(const struct request *r, struct sock *sk
 		put_empty(s);
 	put_backlog(s, result >= 0 ? sk : NULL);
 	put_u32(s, fd_flags(r->flags));
-	event_send(s, DROP_OTHER);
+	send_request(s, DROP_OTHER);
 }
 
 static __always_inline void made_by(const struct request *r, s32 result)
@@ -340,7 +523,7 @@ static __always_inline void made_by(const struct request *r, s32 result)
 	put_u32(s, r->flags);
 	put_u32(s, r->other);
 	put_u32(s, fd_flags(r->flags));
-	event_send(s, DROP_OTHER);
+	send_request(s, DROP_OTHER);
 }
 
 static __always_inline void sent_by(const struct request *r, struct sock *sk, s32 result)
@@ -357,7 +540,7 @@ static __always_inline void sent_by(const struct request *r, struct sock *sk, s3
 		put_tuple_of(s, sk, OUTBOUND, NULL);
 	else
 		put_empty(s);
-	event_send(s, DROP_OTHER);
+	send_request(s, DROP_OTHER);
 }
 
 static __always_inline void received_by(const struct request *r, struct sock *sk, s32 result)
@@ -376,7 +559,7 @@ static __always_inline void received_by(const struct request *r, struct sock *sk
 	}
 	put_s64(s, old_file(r));
 	put_u32(s, r->length);
-	event_send(s, DROP_OTHER);
+	send_request(s, DROP_OTHER);
 }
 
 static __always_inline void message_sent_by(const struct request *r, struct sock *sk, s32 result)
@@ -398,7 +581,7 @@ static __always_inline void message_sent_by(const struct request *r, struct sock
 		put_tuple_of(s, sk, OUTBOUND, message.name);
 	else
 		put_empty(s);
-	event_send(s, DROP_OTHER);
+	send_request(s, DROP_OTHER);
 }
 
 static __always_inline void message_received_by(const struct request *r, struct sock *sk, s32 result)
@@ -424,7 +607,133 @@ static __always_inline void message_received_by(const struct request *r, struct 
 		put_empty(s);
 	put_bytes_user(s, message.control, message.control_length, EVENT_MAX / 2 - 1);
 	put_s64(s, old_file(r));
-	event_send(s, DROP_OTHER);
+	send_request(s, DROP_OTHER);
+}
+
+static __always_inline void read_by(const struct request *r, s32 result)
+{
+	struct scratch *s = BEGIN_REQUEST(SYSCALL_READ_X);
+
+	if (!s)
+		return;
+	put_s64(s, result);
+	if (result > 0)
+		put_data(s, r->data, result);
+	else
+		put_empty(s);
+	put_s64(s, old_file(r));
+	put_u32(s, r->length);
+	send_request(s, DROP_OTHER);
+}
+
+static __always_inline void written_by(const struct request *r, s32 result)
+{
+	struct scratch *s = BEGIN_REQUEST(SYSCALL_WRITE_X);
+
+	if (!s)
+		return;
+	put_s64(s, result);
+	put_data(s, r->data, result > 0 ? result : r->length);
+	put_s64(s, old_file(r));
+	put_u32(s, r->length);
+	send_request(s, DROP_OTHER);
+}
+
+/* Several pieces, read or written. */
+static __always_inline void pieces_by(const struct request *r, s32 result)
+{
+	bool is_read = r->op == OP_READV || r->op == OP_READV_FIXED;
+	struct scratch *s = is_read ? BEGIN_REQUEST(SYSCALL_READV_X) : BEGIN_REQUEST(SYSCALL_WRITEV_X);
+	struct pieces pieces = {r->data, r->length, false};
+	u32 size;
+
+	if (!s)
+		return;
+	put_s64(s, result);
+	if (is_read) {
+		put_u32(s, result > 0 ? result : 0);
+		if (result > 0)
+			put_pieces(s, &pieces, result);
+		else
+			put_empty(s);
+		put_s64(s, old_file(r));
+	} else {
+		size = put_pieces(s, &pieces, result);
+		put_s64(s, old_file(r));
+		put_u32(s, size);
+	}
+	send_request(s, DROP_OTHER);
+}
+
+static __always_inline void bound_by(const struct request *r, struct sock *sk, s32 result)
+{
+	struct scratch *s = BEGIN_REQUEST(SOCKET_BIND_X);
+
+	if (!s)
+		return;
+	put_s64(s, result);
+	bpf_probe_read_kernel(s->path, sizeof(r->addr), r->addr);
+	put_bound(s, result == 0 ? sk : NULL, r->addr_length);
+	put_s64(s, old_file(r));
+	send_request(s, DROP_OTHER);
+}
+
+static __always_inline void pipe_by(const struct request *r, s32 result)
+{
+	struct scratch *s = BEGIN_REQUEST(SYSCALL_PIPE2_X);
+	s32 fds[2] = {-1, -1};
+
+	if (!s)
+		return;
+	if (bpf_probe_read_user(fds, sizeof(fds), r->data))
+		fds[0] = fds[1] = -1;
+	put_s64(s, result);
+	put_s64(s, r->slot ? TABLE_BASE + fds[0] : fds[0]);
+	put_s64(s, r->slot ? TABLE_BASE + fds[1] : fds[1]);
+	put_u64(s, result == 0 && !r->slot ? file_id(fds[0]).ino : 0);
+	put_u32(s, fd_flags(r->flags) | (r->flags & 040000 ? F_FILE_FLAGS__O_DIRECT : 0));
+	send_request(s, DROP_OTHER);
+}
+
+/* What takes a descriptor and a number or two. */
+static __always_inline void small_by(const struct request *r, s32 result)
+{
+	struct scratch *s;
+
+	switch (r->op) {
+	case OP_CLOSE: s = BEGIN_REQUEST(SYSCALL_CLOSE_X); break;
+	case OP_SHUTDOWN: s = BEGIN_REQUEST(SOCKET_SHUTDOWN_X); break;
+	case OP_LISTEN: s = BEGIN_REQUEST(SOCKET_LISTEN_X); break;
+	case OP_SPLICE: s = BEGIN_REQUEST(SYSCALL_SPLICE_X); break;
+	default: s = BEGIN_REQUEST(SYSCALL_DUP_1_X);
+	}
+	if (!s)
+		return;
+	put_s64(s, result);
+	if (r->op == OP_SPLICE)
+		put_s64(s, r->other);
+	put_s64(s, old_file(r));
+	switch (r->op) {
+	case OP_SHUTDOWN: put_u8(s, shutdown_how(r->flags)); break;
+	case OP_LISTEN: put_s32(s, r->flags); break;
+	case OP_SPLICE:
+		put_u64(s, r->length);
+		put_u32(s, r->flags & 15);
+		break;
+	}
+	send_request(s, r->op == OP_CLOSE ? DROP_CLOSE : DROP_OTHER);
+}
+
+/* What is no more than that it was done. */
+static __always_inline void generic_by(const struct request *r, u16 call)
+{
+	struct scratch *s = BEGIN_REQUEST(GENERIC_X);
+
+	if (!s)
+		return;
+	put_u16(s, call);
+	put_u16(s, calls.number[masked(call, NUMBERS_MAX - 1)]);
+	send_request(s, DROP_OTHER);
 }
 
 /* Paths: a result, one or two of them, each with its directory, and flags or a mode. */
@@ -446,7 +755,7 @@ static __always_inline void path_by(const struct request *r, s32 result)
 		put_str_kernel(s, r->path);
 		put_s64(s, r->other);
 		put_str_kernel(s, r->new_path);
-		event_send(s, DROP_DIR_FILE);
+		send_request(s, DROP_DIR_FILE);
 		return;
 	}
 	put_s64(s, r->fd);
@@ -461,24 +770,17 @@ static __always_inline void path_by(const struct request *r, s32 result)
 	case OP_RENAMEAT: put_u32(s, r->flags & 7); break;
 	default: put_u32(s, r->flags & (F_LINKAT_FLAGS__AT_SYMLINK_FOLLOW | F_LINKAT_FLAGS__AT_EMPTY_PATH));
 	}
-	event_send(s, DROP_DIR_FILE);
+	send_request(s, DROP_DIR_FILE);
 }
 
-SEC("tp_btf/io_uring_complete")
-int uring_completed(u64 *ctx)
+static __always_inline void report(const struct request *r, struct sock *sk, s32 result)
 {
-	struct io_kiocb *req = (void *)ctx[1];
-	u64 key = (u64)req;
-	const struct request *r = bpf_map_lookup_elem(&requests, &key);
-	struct sock *sk;
-	s32 result;
+	u16 call = operations[masked(r->op, OPS_MAX - 1)];
 
-	if (!r)
-		return 0;
-	result = BPF_CORE_READ(req, cqe.res);
-	if (config.drop_failed && result < 0)
-		goto out;
-	sk = sock_of_file(BPF_CORE_READ(req, file));
+	if (call != OP_REPORTED) {
+		generic_by(r, call);
+		return;
+	}
 	switch (r->op) {
 	case OP_OPENAT:
 	case OP_OPENAT2:
@@ -494,21 +796,87 @@ int uring_completed(u64 *ctx)
 		made_by(r, result);
 		break;
 	case OP_SEND:
+	case OP_SEND_ZC:
 		sent_by(r, sk, result);
 		break;
 	case OP_RECV:
 		received_by(r, sk, result);
 		break;
 	case OP_SENDMSG:
+	case OP_SENDMSG_ZC:
 		message_sent_by(r, sk, result);
 		break;
 	case OP_RECVMSG:
 		message_received_by(r, sk, result);
 		break;
+	case OP_READ:
+	case OP_READ_FIXED:
+	case OP_READ_MULTISHOT:
+		read_by(r, result);
+		break;
+	case OP_WRITE:
+	case OP_WRITE_FIXED:
+		written_by(r, result);
+		break;
+	case OP_READV:
+	case OP_WRITEV:
+	case OP_READV_FIXED:
+	case OP_WRITEV_FIXED:
+		pieces_by(r, result);
+		break;
+	case OP_BIND:
+		bound_by(r, sk, result);
+		break;
+	case OP_PIPE:
+		pipe_by(r, result);
+		break;
+	case OP_CLOSE:
+	case OP_SHUTDOWN:
+	case OP_LISTEN:
+	case OP_SPLICE:
+	case OP_FIXED_FD_INSTALL:
+		small_by(r, result);
+		break;
 	default:
 		path_by(r, result);
 	}
-out:
+}
+
+SEC("tp_btf/io_uring_complete")
+int uring_completed(u64 *ctx)
+{
+	struct io_kiocb *req = (void *)ctx[1];
+	u64 key = (u64)req, *of_shot;
+	const struct request *r;
+	struct io_uring_cqe cqe = {};
+	struct shot shot;
+	s32 result;
+
+	if (!req) {
+		/* Not the last completion; before "io_uring: pass in io_uring_cqe" (6.10) this is no pointer, and nothing is there to be read. */
+		if (bpf_probe_read_kernel(&cqe, sizeof(cqe), (void *)ctx[2]))
+			return 0;
+		shot = shot_of(ctx[0], cqe.user_data);
+		of_shot = bpf_map_lookup_elem(&shots, &shot);
+		if (!of_shot)
+			return 0;
+		key = *of_shot;
+		req = (void *)key;
+		result = cqe.res;
+	} else {
+		result = BPF_CORE_READ(req, cqe.res);
+	}
+	r = bpf_map_lookup_elem(&requests, &key);
+	if (!r)
+		return 0;
+	if (!config.drop_failed || result >= 0)
+		report(r, sock_of_file(BPF_CORE_READ(req, file)), result);
+	if (!ctx[1])
+		return 0;
+	if (may_repeat(r->op)) {
+		shot = shot_of(ctx[0], BPF_CORE_READ(req, cqe.user_data));
+		bpf_map_delete_elem(&shots, &shot);
+	}
 	bpf_map_delete_elem(&requests, &key);
 	return 0;
 }

@@ -82,6 +82,13 @@ impl Builder {
         self.bytes(&[value])
     }
 
+    /// Marks, and a path, behind the last parameter (see [`crate::Trailer`]): to be called last.
+    #[must_use]
+    pub fn trailer(mut self, marks: u16, path: Option<&[u8]>) -> Builder {
+        self.data.extend(crate::trailer::encode(marks, path));
+        self
+    }
+
     /// The event in wire form.
     pub fn finish(self) -> Vec<u8> {
         let width = if self.large() { 4 } else { 2 };

@@ -22,6 +22,7 @@ pub mod render;
 pub mod schema;
 mod sockets;
 mod tables;
+mod trailer;
 mod value;
 mod view;
 
@@ -31,5 +32,6 @@ pub use schema::{
 };
 pub use sockets::{SockAddr, SockTuple, unmapped};
 pub use tables::{codes, flags, types::ParamType};
+pub use trailer::Trailer;
 pub use value::{FdList, Param, Texts};
 pub use view::{Event, HEADER_BYTES, Malformed};

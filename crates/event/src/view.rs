@@ -189,6 +189,15 @@ impl<'a> Event<'a> {
             .position(|param| param.name == name)
     }
 
+    /// What is behind the last parameter.
+    #[inline]
+    pub(crate) fn behind(&self) -> &'a [u8] {
+        let start = self.data_at();
+        let lengths = self.bytes.get(HEADER_BYTES..start).unwrap_or_default();
+        let end = start + sum(lengths, is_large(self.code()));
+        self.bytes.get(end..).unwrap_or_default()
+    }
+
     /// Where the parameters begin.
     #[inline]
     fn data_at(&self) -> usize {

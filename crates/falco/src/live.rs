@@ -23,6 +23,8 @@ pub(crate) fn open(set: &Set) -> Result<(Source, State), SourceError> {
         snaplen: config.snaplen,
         how: config.kernel_attach,
         fair_share: config.kernel_fair_share,
+        compared: set.extra.compared.clone(),
+        real_paths: set.extra.real_paths,
         ..probe::Config::default()
     };
     if let Engine::Probe {
@@ -68,6 +70,12 @@ pub(crate) fn open(set: &Set) -> Result<(Source, State), SourceError> {
             } else {
                 log::line(log::Level::Debug, &format!("Not by {how}: {why}"));
             }
+        }
+        if live.probe().compared() < set.extra.compared.len() {
+            log::warning(
+                "Rules ask for evt.is_tampered or evt.is_unverified, and names cannot be looked at when calls begin: both are always \
+                 false. It takes tracefs and the tracepoints of system calls.",
+            );
         }
         log::info(&match live.not_dumped() {
             None => "Processes that run already: told by the kernel's iterators.".to_owned(),

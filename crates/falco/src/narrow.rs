@@ -15,6 +15,35 @@ use crate::{
 /// Calls without which the state would not learn that a descriptor is no longer what it was.
 const REPLACING: [&str; 4] = ["close", "close_range", "dup2", "dup3"];
 
+/// What events have to tell beside their parameters, because rules ask.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extra {
+    /// The calls whose names are to be compared with what they were at the beginning.
+    pub(crate) compared: Vec<SyscallCode>,
+    /// Whether the kernel's own path of what is opened is to be told.
+    pub(crate) real_paths: bool,
+}
+
+impl Extra {
+    pub(crate) fn of(rules: &RuleSet, calls: &[SyscallCode]) -> Extra {
+        let marks = pushdown::asking(rules, &["evt.is_tampered", "evt.is_unverified"]);
+        let asked = |call: &&SyscallCode| {
+            let exit = call.info().exit;
+            probe::has_names(**call) && exit.is_some_and(|exit| marks.contains(exit))
+        };
+        Extra {
+            compared: calls.iter().filter(asked).copied().collect(),
+            real_paths: !pushdown::asking(rules, &["fd.realpath"]).is_empty(),
+        }
+    }
+
+    /// Whether it is all that the other asks for.
+    pub(crate) fn covers(&self, other: &Extra) -> bool {
+        let has = |call| self.compared.contains(call);
+        other.compared.iter().all(has) && self.real_paths >= other.real_paths
+    }
+}
+
 /// Derives what has to be sent, and says so; `None`: everything.
 pub(crate) fn derive(
     config: &Config,

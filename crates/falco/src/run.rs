@@ -75,6 +75,8 @@ pub(crate) struct Prepared {
     pub(crate) calls: Vec<SyscallCode>,
     /// Which events of these have to be sent; `None`: all.
     pub(crate) filter: Option<probe::Filter>,
+    /// What events have to tell beside their parameters.
+    pub(crate) extra: narrow::Extra,
     /// Where the rules were read from.
     pub(crate) rules_files: Vec<PathBuf>,
     pub(crate) rules_folders: Vec<PathBuf>,
@@ -94,6 +96,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
     }
     let calls = syscalls::select(&config, &rules);
     let filter = narrow::derive(&config, &rules, &calls);
+    let extra = narrow::Extra::of(&rules, &calls);
     check_rings(&config)?;
     config.metrics.check()?;
     Ok(Prepared {
@@ -103,6 +106,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
         conditions,
         calls,
         filter,
+        extra,
         rules_files: texts.paths,
         rules_folders: texts.folders,
     })
@@ -234,6 +238,7 @@ fn replace(
         _ if !same => false,
         Source::Live(live) => {
             set.calls.iter().all(asked)
+                && old.extra.covers(&set.extra)
                 && live
                     .refilter(set.filter.as_ref())
                     .map_err(|error| explain(&error))?
@@ -243,6 +248,7 @@ fn replace(
     if enough {
         // The source reports more than is needed now, and may be needed again.
         set.calls.clone_from(&old.calls);
+        set.extra.clone_from(&old.extra);
         if let Source::Idle = source {
             open_idle();
         } else {

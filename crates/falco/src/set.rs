@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     grpc, log,
     metrics::{Frame, Reporter},
+    narrow::Extra,
     outputs,
     record::Recorder,
     routing::Routing,
@@ -26,6 +27,7 @@ pub(crate) struct Set {
     pub(crate) config: Config,
     pub(crate) calls: Vec<SyscallCode>,
     pub(crate) filter: Option<probe::Filter>,
+    pub(crate) extra: Extra,
     pub(crate) catalogue: Catalogue,
     pub(crate) rules: RuleSet,
     pub(crate) memo: Memo,
@@ -67,6 +69,7 @@ impl Set {
             calls,
             rules_files,
             filter,
+            extra,
             ..
         } = prepared;
         let labels: Vec<Labels> = rules.rules().iter().map(labels).collect();
@@ -99,6 +102,7 @@ impl Set {
             config,
             calls,
             filter,
+            extra,
             catalogue,
             rules,
             labels,

@@ -118,6 +118,9 @@ impl<'e> Facts<'e> {
             Evt::IsOpenRead | Evt::IsOpenWrite | Evt::IsOpenExec | Evt::IsOpenCreate => {
                 Some(Value::Bool(self.opens(field)))
             }
+            Evt::IsIoUring => Some(Value::Bool(event.trailer().is_ring())),
+            Evt::IsTampered => Some(Value::Bool(event.trailer().is_changed())),
+            Evt::IsUnverified => Some(Value::Bool(event.trailer().is_unseen())),
             Evt::InfraName | Evt::InfraId | Evt::InfraContainer | Evt::InfraImage => {
                 self.infrastructure(field).map(Value::Str)
             }

@@ -84,6 +84,7 @@ impl<'e> Facts<'e> {
                 Some(Value::Int(minor.into()))
             }
             D::Ino => Some(Value::Int(fd.ino as i64)),
+            D::RealPath => (!fd.real_path.is_empty()).then_some(Value::Str(&fd.real_path)),
             D::UpperLayer => Some(Value::Bool(fd.layer == Layer::Upper)),
             D::LowerLayer => Some(Value::Bool(fd.layer == Layer::Lower)),
             // They would have to be asked for over the network: whatever condition is none of theirs, except that they exist.

@@ -41,6 +41,8 @@ impl Flags {
     pub const DEPRECATED: Flags = Flags(1 << 10);
     /// Its class is not listed.
     pub const HIDDEN: Flags = Flags(1 << 11);
+    /// Upstream has no such field: listings, which tools compare with upstream's, leave it out.
+    pub const OWN: Flags = Flags(1 << 13);
     /// Plugins suggest it for the output of rules.
     pub const SUGGESTED: Flags = Flags(1 << 12);
 
@@ -78,7 +80,8 @@ impl FieldInfo {
             Flags::TABLE_ONLY
                 .with(Flags::PRINT_ONLY)
                 .with(Flags::DEPRECATED)
-                .with(Flags::HIDDEN),
+                .with(Flags::HIDDEN)
+                .with(Flags::OWN),
         )
     }
 }

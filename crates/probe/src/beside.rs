@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use falco_event::SyscallCode;
+use falco_event::{SyscallCode, codes::GENERIC_X};
 
 use crate::tracefs::Tracefs;
 
@@ -28,24 +28,60 @@ const TRACEPOINTS: [(&str, &str, &str); 4] = [
 ];
 
 /// The operations of `io_uring`, by their number in the kernel's interface, and the calls that do the same.
-const OPERATIONS: [(usize, &str); 16] = [
+const OPERATIONS: [(usize, &str); 49] = [
+    (1, "readv"),
+    (2, "writev"),
+    (3, "fsync"),
+    (4, "read"),
+    (5, "write"),
+    (8, "sync_file_range"),
     (9, "sendmsg"),
     (10, "recvmsg"),
     (13, "accept"),
     (13, "accept4"),
     (16, "connect"),
+    (17, "fallocate"),
     (18, "openat"),
+    (19, "close"),
+    (21, "statx"),
+    (22, "read"),
+    (23, "write"),
+    (24, "fadvise64"),
+    (25, "madvise"),
     (26, "sendto"),
     (27, "recvfrom"),
     (28, "openat2"),
+    (29, "epoll_ctl"),
+    (30, "splice"),
+    (33, "tee"),
+    (34, "shutdown"),
     (35, "renameat"),
     (35, "renameat2"),
     (36, "unlinkat"),
     (37, "mkdirat"),
     (38, "symlinkat"),
     (39, "linkat"),
+    (41, "fsetxattr"),
+    (42, "setxattr"),
+    (43, "fgetxattr"),
+    (44, "getxattr"),
     (45, "socket"),
+    (47, "sendto"),
+    (48, "sendmsg"),
+    (49, "read"),
+    (50, "waitid"),
+    (53, "futex_waitv"),
+    (54, "dup"),
+    (55, "ftruncate"),
+    (56, "bind"),
+    (57, "listen"),
+    (60, "readv"),
+    (61, "writev"),
+    (62, "pipe2"),
 ];
+
+/// What marks an operation whose event has parameters (`OP_REPORTED` in bpf/syscalls/uring.c).
+const REPORTED: u16 = u16::MAX;
 
 /// As many operations as the probe has room for (`OPS_MAX` in bpf/syscalls/uring.c).
 const OPERATIONS_MAX: usize = 64;
@@ -61,8 +97,8 @@ pub(crate) struct Beside {
     pub(crate) programs: BTreeSet<&'static str>,
     /// The calls that are reported so.
     pub(crate) calls: BTreeSet<SyscallCode>,
-    /// Whether each operation of `io_uring` is reported.
-    pub(crate) operations: [u8; OPERATIONS_MAX],
+    /// Whether each operation of `io_uring` is reported: by the code of its call if its parameters are not.
+    pub(crate) operations: [u16; OPERATIONS_MAX],
 }
 
 impl Beside {
@@ -85,11 +121,12 @@ impl Beside {
             }
             for (operation, _) in OPERATIONS.iter().filter(|(_, call)| *call == name) {
                 if let Some(place) = beside.operations.get_mut(*operation) {
-                    *place = 1;
+                    let generic = code.info().exit == Some(GENERIC_X);
+                    *place = if generic { code.get() } else { REPORTED };
                 }
             }
         }
-        let is_wanted = beside.operations.contains(&1);
+        let is_wanted = beside.operations.iter().any(|call| *call != 0);
         if is_wanted && URING.iter().all(|(tracepoint, _)| has(tracepoint)) {
             beside.programs.extend(URING.map(|(_, program)| program));
         }

@@ -25,6 +25,7 @@ mod filter;
 mod foreign;
 mod load;
 mod merge;
+mod names;
 mod numbers;
 mod perf;
 mod ring;
@@ -44,6 +45,7 @@ pub use error::Error;
 pub use filter::{Filter, Step};
 pub use foreign::Foreign;
 pub use load::Watch;
+pub use names::has_names;
 pub use stats::{DropCause, Program, Stats};
 
 use bell::Bell;
@@ -72,6 +74,11 @@ pub struct Config {
     pub how: Option<How>,
     /// Which events are needed; `None`: all.
     pub filter: Option<Filter>,
+    /// The calls whose names are looked at when they begin, too, so that a change of them is told ([`falco_event::Trailer`]). It takes a
+    /// tracefs; without one none are.
+    pub compared: Vec<SyscallCode>,
+    /// Whether the kernel's own path of what is opened is told.
+    pub real_paths: bool,
 }
 
 impl Default for Config {
@@ -86,6 +93,8 @@ impl Default for Config {
             fair_share: false,
             how: None,
             filter: None,
+            compared: Vec::new(),
+            real_paths: false,
         }
     }
 }
@@ -207,6 +216,11 @@ impl Probe {
     /// What is done about calls by the kernel's other interfaces.
     pub fn foreign(&self) -> Watch {
         self.loaded.foreign()
+    }
+
+    /// How many of the calls are looked at when they begin, too ([`Config::compared`]).
+    pub fn compared(&self) -> usize {
+        self.loaded.compared()
     }
 
     /// The ways that would have been better, and why they do not work here.

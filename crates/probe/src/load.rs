@@ -14,7 +14,7 @@ use libbpf_rs::{
 
 use crate::{
     Config, Filter, Foreign, How, Program, Stats, bell::Bell, beside::Beside, error, error::Error,
-    filter, foreign, numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs, trial,
+    filter, foreign, names::Names, numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs, trial,
 };
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -34,6 +34,8 @@ pub(crate) struct Loaded {
     /// What is left to be done when calls of other interfaces are to be watched beside programs at functions.
     foreign_set: Option<ForeignSet>,
     unsupported: Vec<SyscallCode>,
+    /// How many calls are looked at when they begin, too.
+    compared: usize,
     /// Whether files that are opened and closed are reported, and the ends of calls that close.
     reports: Reports,
 }
@@ -173,6 +175,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         None
     };
     let beside = Beside::of(&config.calls, tracefs.or(own_tracefs.as_ref()));
+    let names = Names::of(&config.compared, tracefs.or(own_tracefs.as_ref()));
     if handlers.is_empty() && beside.calls.is_empty() && !config.calls.is_empty() {
         return Err(Error::Refused {
             cause: "it has a tracepoint for none of the system calls".into(),
@@ -182,6 +185,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     let boot_time_ns = boot_time_ns();
     let slots = if how == How::Functions { SLOTS_MAX } else { 1 };
     set_maps(&mut open, config, cpus, slots, boot_time_ns).map_err(refused)?;
+    set_names(&mut open, &names).map_err(refused)?;
     let foreign = match (how, config.foreign) {
         (How::AllCalls, _) | (_, Foreign::Always) => Watch::On,
         (_, Foreign::Never) => Watch::Off,
@@ -217,6 +221,10 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
             }
         } else if let ("closing", Some(id)) = (name.as_str(), closing) {
             links.push(attach(&program, CLOSE, id)?);
+        } else if name == NAMED {
+            for (call, id) in &names.tracepoints {
+                links.push(attach(&program, call, *id)?);
+            }
         }
     }
     if how != How::Functions && foreign != Watch::Off {
@@ -240,6 +248,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         refused: Vec::new(),
         foreign_set,
         unsupported,
+        compared: names.tracepoints.len(),
         reports: Reports {
             files: config.filter.as_ref().is_none_or(|filter| filter.files),
             ends_of_closes: closing.is_none(),
@@ -306,11 +315,13 @@ fn select(
     at_functions: &BTreeSet<&str>,
     beside: &Beside,
 ) -> libbpf_rs::Result<()> {
-    set_constants(open, "rodata.operations", &beside.operations);
-    if !beside.has_rings()
-        && let Some(mut map) = open.maps_mut().find(|map| map.name() == "requests")
-    {
-        map.set_autocreate(false)?;
+    let operations = beside.operations.iter();
+    let operations: Vec<u8> = operations.flat_map(|call| call.to_ne_bytes()).collect();
+    set_constants(open, "rodata.operations", &operations);
+    for mut map in open.maps_mut().filter(|_| !beside.has_rings()) {
+        if map.name() == "requests" || map.name() == "shots" {
+            map.set_autocreate(false)?;
+        }
     }
     for mut program in open.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
@@ -318,6 +329,7 @@ fn select(
         let wanted =
             |call: Option<&str>| handlers.iter().any(|handler| Some(handler.program) == call);
         program.set_autoload(match (how, name.as_str()) {
+            (_, NAMED) => continue,
             (_, name) if beside.programs.contains(name) => true,
             (_, "exited") => true,
             (How::Functions, "born") => ["clone", "clone3", "fork", "vfork"]
@@ -450,6 +462,24 @@ fn set_maps(
     Ok(())
 }
 
+/// The program at the beginnings of calls whose names are looked at twice.
+const NAMED: &str = "named_begins";
+
+/// Which calls these are.
+fn set_names(open: &mut OpenObject, names: &Names) -> libbpf_rs::Result<()> {
+    set_constants(open, "rodata.named", &names.encode());
+    for mut map in open.maps_mut().filter(|map| map.name() == "names") {
+        // Programs name it, used or not.
+        if names.is_empty() {
+            map.set_max_entries(1)?;
+        }
+    }
+    for mut program in open.progs_mut().filter(|program| program.name() == NAMED) {
+        program.set_autoload(!names.is_empty());
+    }
+    Ok(())
+}
+
 /// The knobs; the same struct is in `bpf/include/maps.h`.
 pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, slots: u32, boot_time_ns: u64) {
     let mut knobs = Vec::new();
@@ -460,6 +490,8 @@ pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, slots: u32, boot
     let fair_bytes = config.fair_share.then_some(config.ring_bytes / SHARES);
     knobs.extend(fair_bytes.unwrap_or(0).to_ne_bytes());
     knobs.extend(slots.to_ne_bytes());
+    knobs.extend(u32::from(!config.compared.is_empty()).to_ne_bytes());
+    knobs.extend(u32::from(config.real_paths).to_ne_bytes());
     set_constants(open, "rodata.config", &knobs);
     let tables = [numbers::native(), numbers::narrow(), numbers::by_call()];
     set_constants(
@@ -653,6 +685,10 @@ impl Loaded {
             Ok(()) => Watch::On,
             Err(_) => Watch::Off,
         };
+    }
+
+    pub(crate) fn compared(&self) -> usize {
+        self.compared
     }
 
     pub(crate) fn refused(&self) -> &[(How, Error)] {

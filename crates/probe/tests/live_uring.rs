@@ -6,6 +6,7 @@ mod live;
 
 use std::ffi::CString;
 
+use falco_event::{Event, SyscallCode};
 use live::{Notes, call, ptr, said};
 
 const CALLS: &[&str] = &[
@@ -63,8 +64,8 @@ impl Ring {
         unsafe { &*place.cast() }
     }
 
-    /// Hands in an entry, waits for what came of it.
-    fn run(&self, op: u8, fd: i64, words: [u64; 4]) -> i64 {
+    /// Hands in an entry, waits for what came of it. Above the operation's number are flags and priority of the entry.
+    fn run(&self, op: u32, fd: i64, words: [u64; 4]) -> i64 {
         use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
         let [offset, addr, length_and_flags, file_index] = words;
         let (tail, mask) = (
@@ -79,6 +80,12 @@ impl Ring {
         unsafe { std::ptr::copy_nonoverlapping(words.as_ptr(), entry.cast(), words.len()) };
         self.at(self.params[16] + 4 * place).store(place, Release);
         tail.fetch_add(1, AcqRel);
+        self.wait(1)
+    }
+
+    /// Waits for a completion, after handing in so many entries.
+    fn wait(&self, entries: u32) -> i64 {
+        use std::sync::atomic::Ordering::{AcqRel, Acquire};
         let (head, done) = (self.at(self.params[20]), self.at(self.params[21]));
         let polled = self.params[2] & SETUP_SQPOLL != 0;
         let wakes = if polled { 3 } else { 1 }; // to get events, to wake the poller
@@ -86,7 +93,7 @@ impl Ring {
             call!(
                 libc::SYS_io_uring_enter,
                 self.fd,
-                u32::from(!polled),
+                if polled { 0 } else { entries },
                 1,
                 wakes,
                 0,
@@ -339,4 +346,155 @@ fn a_plain_call_beside_a_ring() {
         seen.notes.get(0)
     );
     assert_eq!(seen.events.len(), 1, "and then its end");
+}
+
+/// What else a ring can do: read, write, close, move, listen, and hand out its own files.
+#[test]
+#[allow(clippy::too_many_lines)] // one operation after the other
+fn data_by_a_ring() {
+    let calls = [
+        "read", "write", "readv", "writev", "close", "splice", "pipe2", "dup", "fsync",
+    ];
+    let Some(mut probe) = live::open(&calls, None) else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = CString::new(dir.path().join("file").to_str().unwrap()).unwrap();
+    let mut seen = live::in_child(&mut probe, |notes: Notes| {
+        let Some(ring) = Ring::new(0) else {
+            notes.put(0, -1);
+            return;
+        };
+        let (mut text, nowhere) = (*b"hello", u64::MAX);
+        let place = text.as_mut_ptr() as u64;
+        let pieces = [place, 2, place + 2, 3];
+        let pieces_at = pieces.as_ptr() as u64;
+        let write = libc::O_RDWR | libc::O_CREAT;
+        let fd = notes.put(1, call!(libc::SYS_open, path.as_ptr(), write, 0o600));
+        ring.run(23, fd, [0, place, pair(5, 0), 0]);
+        ring.run(22, fd, [0, place, pair(5, 0), 0]);
+        ring.run(2, fd, [0, pieces_at, pair(2, 0), 0]);
+        ring.run(1, fd, [0, pieces_at, pair(2, 0), 0]);
+        ring.run(3, fd, [0, 0, 0, 0]);
+        let mut ends = [0_i32; 2];
+        call!(libc::SYS_pipe, ends.as_mut_ptr());
+        notes.put(2, ends[1].into());
+        let into = ring.run(
+            30,
+            ends[1].into(),
+            [nowhere, 0, pair(4, 0), fd as u64 & 0xffff_ffff],
+        );
+        notes.put(3, into);
+        ring.run(19, fd, [0; 4]);
+        notes.put(4, ring.run(22, fd, [0, place, pair(5, 0), 0]));
+        let table = [-1_i32; 2];
+        call!(libc::SYS_io_uring_register, ring.fd, 2, table.as_ptr(), 2);
+        notes.put(5, ring.run(62, 0, [0, ends.as_mut_ptr() as u64, 0, 0]));
+        notes.put(6, ends[0].into());
+        notes.put(7, ends[1].into());
+        ring.run(
+            18,
+            CWD,
+            [0, address(c"/dev/null"), pair(0, libc::O_RDWR as u32), 2],
+        );
+        notes.put(8, ring.run(54 | 1 << 8, 1, [0; 4]));
+    });
+    let note: Vec<i64> = (0..9).map(|index| seen.notes.get(index)).collect();
+    if note[0] < 0 {
+        return; // rings are switched off
+    }
+    let (fd, pipe, slot) = (note[1], note[2], (1 << 30) + 1);
+    let (einval, ebadf) = (i64::from(-libc::EINVAL), -libc::EBADF);
+    assert_eq!((note[3], note[4]), (4, ebadf.into()));
+    assert!(Event::parse(&seen.events[0]).unwrap().trailer().is_ring());
+    said!(seen, "write res=5 data=hello fd={fd} size=5");
+    said!(seen, "read res=5 data=hello fd={fd} size=5");
+    said!(seen, "writev res=5 data=hello fd={fd} size=5");
+    said!(seen, "readv res=5 size=5 data=hello fd={fd}");
+    let fsync = seen.take("syscall");
+    assert_eq!(
+        Event::parse(&fsync).unwrap().u16(0),
+        SyscallCode::by_name("fsync").map(SyscallCode::get)
+    );
+    said!(
+        seen,
+        "splice res=4 fd_in={fd} fd_out={pipe} size=4 flags=0x0"
+    );
+    said!(seen, "close res=0 fd={fd}");
+    said!(seen, "read res={ebadf} data=- fd={fd} size=5");
+    // Newer kernels alone have these.
+    if note[5] != einval {
+        assert_eq!(note[5], 0);
+        said!(
+            seen,
+            "pipe2 res=0 fd1={} fd2={} ino=_ flags=O_NONE",
+            note[6],
+            note[7]
+        );
+    }
+    if note[8] != einval {
+        said!(seen, "dup res={} oldfd={slot}", note[8]);
+    }
+}
+
+/// A server that makes no call but to wait; one entry accepts all its clients.
+#[test]
+fn a_server_by_a_ring() {
+    let calls = ["bind", "listen", "accept4", "shutdown", "sendto"];
+    let Some(mut probe) = live::open(&calls, None) else {
+        return;
+    };
+    let mut seen = live::in_child(&mut probe, |notes: Notes| {
+        let Some(ring) = Ring::new(0) else {
+            notes.put(0, -1);
+            return;
+        };
+        let socket = || call!(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0);
+        let server = notes.put(1, socket());
+        let mut addr = [2_u8, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        let place = addr.as_mut_ptr();
+        notes.put(2, ring.run(56, server, [16, place as u64, 0, 0]));
+        if notes.get(2) < 0 {
+            call!(libc::SYS_bind, server, place, 16);
+        }
+        notes.put(3, ring.run(57, server, [0, 0, pair(3, 0), 0]));
+        if notes.get(3) < 0 {
+            call!(libc::SYS_listen, server, 3);
+        }
+        let mut length = 16_u32;
+        call!(libc::SYS_getsockname, server, place, &raw mut length);
+        notes.put(4, u16::from_be_bytes([addr[2], addr[3]]).into());
+        let clients = [socket(), socket()];
+        call!(libc::SYS_connect, clients[0], place, 16);
+        // Accepts again and again.
+        notes.put(5, ring.run(13 | 1 << 16, server, [0; 4]));
+        call!(libc::SYS_connect, clients[1], place, 16);
+        notes.put(6, ring.wait(0));
+        let text = *b"zero copies";
+        ring.run(47, clients[0], [0, text.as_ptr() as u64, pair(4, 0), 0]);
+        notes.put(7, clients[0]);
+        ring.wait(0); // the memory is no longer needed
+        ring.run(34, clients[0], [0, 0, pair(2, 0), 0]);
+    });
+    let note: Vec<i64> = (0..8).map(|index| seen.notes.get(index)).collect();
+    if note[0] < 0 {
+        return; // rings are switched off
+    }
+    let (server, port) = (note[1], note[4]);
+    if note[2] == 0 {
+        said!(seen, "bind res=0 addr=127.0.0.1:0 fd={server}");
+        said!(seen, "listen res=0 fd={server} backlog=3");
+    }
+    for accepted in [note[5], note[6]] {
+        assert!(accepted > server);
+        let text = live::text(&seen.take("accept4"));
+        assert!(
+            text.starts_with(&format!("accept4 fd={accepted} tuple=127.0.0.1:"))
+                && text.contains(&format!("->127.0.0.1:{port} queue")),
+            "{text}"
+        );
+    }
+    let text = live::text(&seen.take("sendto"));
+    assert!(text.starts_with(&format!("sendto res=4 data=zero fd={} size=4", note[7])));
+    said!(seen, "shutdown res=0 fd={} how=SHUT_RDWR", note[7]);
 }

@@ -28,6 +28,7 @@ pub use program::{Asks, Place, Programs, SEND, SKIP, STEPS_MAX, Step};
 pub use ranges::Ranges;
 pub use table::Table;
 
+use crate::events::EventSet;
 use crate::ruleset::RuleSet;
 use paths::{Paths, Question};
 use site::{OPENS, Site, World};
@@ -61,6 +62,10 @@ pub struct Open {
 
 /// Bits of open flags on the wire: of a directory the path is compared otherwise.
 const O_DIRECTORY: u32 = 1 << 10;
+/// Bits beside them: a name was another one when the call began, could not be looked at both times.
+pub const CHANGED: u32 = 1 << 31;
+/// See [`CHANGED`].
+pub const UNSEEN: u32 = 1 << 30;
 /// Longer paths are not looked at.
 pub const PATH_MAX: usize = 255;
 
@@ -99,6 +104,11 @@ pub fn derive(rules: &RuleSet) -> Result<Filter, String> {
         paths: table,
         questions: paths.0,
     })
+}
+
+/// The events of which the enabled rules ask for one of the fields, in conditions or outputs.
+pub fn asking(rules: &RuleSet, fields: &[&str]) -> EventSet {
+    needs::events_asking(rules.enabled().map(|(_, rule)| rule), fields)
 }
 
 /// For each call what is left once the path is known, and the automaton that knows paths.

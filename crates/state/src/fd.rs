@@ -16,6 +16,8 @@ pub struct Fd {
     pub name: Rc<[u8]>,
     /// The path as it was given, where that differs.
     pub raw_name: Rc<[u8]>,
+    /// The path of a file as the kernel knows it; empty when it did not tell.
+    pub real_path: Rc<[u8]>,
     /// The open flags, as they are on the wire ([`falco_event::flags::FILE_FLAGS`], those of memfd and epoll their own). Whether
     /// exec closes it: [`Fd::close_on_exec`].
     pub open_flags: u32,

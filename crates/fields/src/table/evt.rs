@@ -87,6 +87,9 @@ fields! {
     InfraImage    "evt.infra.docker.container.image" CharBuf Natural [TABLE_ONLY] "The image of that container."
     IsOpenExec    "evt.is_open_exec"      Bool    Natural   [] "Whether a file is created that may be executed."
     IsOpenCreate  "evt.is_open_create"    Bool    Natural   [] "Whether a file is created by opening it."
+    IsIoUring     "evt.is_io_uring"       Bool    Natural   [OWN] "Whether it was an operation of io_uring and no call."
+    IsTampered    "evt.is_tampered"       Bool    Natural   [OWN] "Whether a name in the memory of the caller was another one when the call began than when it ended."
+    IsUnverified  "evt.is_unverified"     Bool    Natural   [OWN] "Whether a name could not be looked at both when the call began and when it ended."
     }
 }
 

@@ -51,6 +51,7 @@ fields! {
     Types       "fd.types"       CharBuf Dec     [LIST ARG_ALLOWED NO_RHS] "The kinds of all descriptors that the process has; fd.types[N] the kind of descriptor N."
     UpperLayer  "fd.is_upper_layer" Bool Natural [] "Whether a file lies in the writable layer of an overlay."
     LowerLayer  "fd.is_lower_layer" Bool Natural [] "Whether a file lies in the read-only layer of an overlay."
+    RealPath    "fd.realpath"    CharBuf Natural [OWN] "The path of a file as the kernel knows it: links, dots and what was made of the name meanwhile have no say."
     }
 }
 

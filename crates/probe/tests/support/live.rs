@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use falco_event::{Event, EventFlags, HEADER_BYTES, Names, ParamType, SyscallCode};
+use falco_event::{Event, EventFlags, HEADER_BYTES, Names, ParamType, SyscallCode, Trailer};
 use falco_probe::{Config, How, Next, Probe};
 
 /// Makes a system call by its number; arguments are cast to what libc takes. An error is its negative number.
@@ -86,10 +86,18 @@ fn asked_for() -> Option<How> {
 
 /// Opens a probe for these calls.
 pub(crate) fn open(calls: &[&str], how: Option<How>) -> Option<Probe> {
-    let config = Config {
+    open_with(Config {
         calls: codes(calls),
-        how: how.or_else(asked_for),
+        how,
         ..Config::default()
+    })
+}
+
+/// Opens a probe; the way of attaching may come from outside.
+pub(crate) fn open_with(config: Config) -> Option<Probe> {
+    let config = Config {
+        how: config.how.or_else(asked_for),
+        ..config
     };
     can_open().then(|| Probe::open(&config).unwrap_or_else(|error| panic!("{error}")))
 }
@@ -240,9 +248,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Event<'_> {
     let lengths = (0..event.len())
         .filter_map(|index| event.param(index))
         .map(<[u8]>::len);
+    let trailer = event.trailer();
+    let marks = usize::from(trailer != Trailer::default()) * 4;
+    let path = trailer.path().map_or(0, |path| path.len() + 1);
     assert_eq!(
         bytes.len(),
-        HEADER_BYTES + 2 * event.len() + lengths.sum::<usize>(),
+        HEADER_BYTES + 2 * event.len() + lengths.sum::<usize>() + marks + path,
         "{}: loose bytes",
         info.id
     );

@@ -204,7 +204,13 @@ impl May {
                 let names = falco_event::flags::FILE_FLAGS.iter().filter(|flag| {
                     flag.value.is_power_of_two() && flag.value & u64::from(*mask) != 0
                 });
-                let names: Vec<&str> = names.map(|flag| flag.name).collect();
+                let marks = [
+                    (super::CHANGED, "a changed name"),
+                    (super::UNSEEN, "a name not seen twice"),
+                ];
+                let marks = marks.into_iter().filter(|(bit, _)| mask & bit != 0);
+                let names = names.map(|flag| flag.name);
+                let names: Vec<&str> = names.chain(marks.map(|(_, name)| name)).collect();
                 let which = if *set { "any" } else { "none" };
                 write!(f, "{which} of {}", names.join(", "))
             }

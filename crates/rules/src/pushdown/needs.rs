@@ -7,6 +7,7 @@ use falco_filter::ast::Right;
 use super::paths::Paths;
 use super::site::{OPENS, Site, World, number_told};
 use crate::compile::Rule;
+use crate::events::EventSet;
 
 /// What the value of a field depends on, besides its event and the threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ fn is_of_event(name: &str) -> bool {
         "evt.outputtime",
         "evt.wait_latency",
     ];
-    const BEGINNINGS: [&str; 12] = [
+    const BEGINNINGS: [&str; 14] = [
         "evt.time",
         "evt.datetime",
         "evt.rawtime",
@@ -93,6 +94,8 @@ fn is_of_event(name: &str) -> bool {
         "evt.abspath",
         "evt.around",
         "evt.infra",
+        "evt.is_tampered",
+        "evt.is_unverified",
     ];
     WHOLE.contains(&name) || BEGINNINGS.iter().any(|start| name.starts_with(start))
 }
@@ -147,6 +150,20 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
             }
         }
     })
+}
+
+/// The events that rules look at which ask for one of the fields.
+pub(super) fn events_asking<'r>(rules: impl Iterator<Item = &'r Rule>, names: &[&str]) -> EventSet {
+    let mut events = EventSet::NONE;
+    for rule in rules {
+        if asked(rule)
+            .iter()
+            .any(|(name, _)| names.contains(&name.as_str()))
+        {
+            events.extend(&rule.reach.events);
+        }
+    }
+    events
 }
 
 /// Calls whose descriptor is a directory, or ignored because the path is absolute. Directories are known.

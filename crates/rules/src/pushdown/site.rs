@@ -129,6 +129,9 @@ impl Site<'_> {
             _ if OF_SOCKETS.contains(&name) && check.op.cmp != Cmp::Exists => May::yes_if(!outcome),
             "evt.is_open_read" | "evt.is_open_write" | "evt.is_open_exec"
             | "evt.is_open_create" => self.opens(name, check, outcome),
+            "evt.is_tampered" | "evt.is_unverified" if own_file => {
+                self.marked(name, check, outcome)
+            }
             "evt.arg.flags" if own_file && outcome => flags_named(self.code, check),
             _ if own_file && self.code != codes::SYSCALL_OPEN_BY_HANDLE_AT_X => {
                 let asked = self.paths.ask(name, check, outcome);
@@ -172,6 +175,26 @@ impl Site<'_> {
             // Of a call that should have given one it is what was to be expected.
             World::Missing if self.code.info().flags.any(EventFlags::CREATES_FD) => None,
             World::Missing => Some(&[Some("o"), None]),
+        }
+    }
+
+    /// What is known of the name in the caller's memory: that of a call by a handle is the kernel's.
+    fn marked(&self, name: &str, check: &Check, outcome: bool) -> May {
+        let Some(asked) = truth(check) else {
+            return May::Yes;
+        };
+        let bit = match name {
+            _ if self.code == codes::SYSCALL_OPEN_BY_HANDLE_AT_X => {
+                return May::yes_if(asked != outcome);
+            }
+            "evt.is_tampered" => super::CHANGED,
+            _ => super::UNSEEN,
+        };
+        // That it is not marked may be wrong a moment later: the name is read once more.
+        if asked == outcome {
+            May::flags(bit, true)
+        } else {
+            May::Yes
         }
     }
 

@@ -126,6 +126,7 @@ impl State {
             codes::ITER_TASK_FILE_REGULAR_E => {
                 fd.kind = FdKind::File;
                 fd.name = path();
+                fd.real_path = Rc::clone(&fd.name);
                 fd.open_flags = event.u32(2).unwrap_or(0);
                 if let (Some(live), Some(mount)) = (&mut self.live, event.u32(3)) {
                     fd.dev = live.device_of_mount(pid, mount);
@@ -134,6 +135,7 @@ impl State {
             codes::ITER_TASK_FILE_DIRECTORY_E => {
                 fd.kind = FdKind::Directory;
                 fd.name = path();
+                fd.real_path = Rc::clone(&fd.name);
                 self.complete(pid, number, &mut fd);
             }
             codes::ITER_TASK_FILE_SOCKET_INET_E => fd.kind = inet(event, AF_INET),

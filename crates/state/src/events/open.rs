@@ -63,6 +63,11 @@ impl State {
         } else {
             Rc::from(asked.name)
         };
+        let real_path = match event.trailer().path() {
+            Some(path) if *path == name[..] => Rc::clone(&name),
+            Some(path) => Rc::from(path),
+            None => Rc::default(),
+        };
         let layer = match asked.flags {
             flags if flags & open::UPPER_LAYER != 0 => Layer::Upper,
             flags if flags & open::LOWER_LAYER != 0 => Layer::Lower,
@@ -78,6 +83,7 @@ impl State {
             kind,
             name,
             raw_name,
+            real_path,
             open_flags: asked.flags,
             dev: asked.dev,
             ino: asked.ino,
