@@ -58,6 +58,17 @@ pub enum Watch {
     Off,
 }
 
+impl Watch {
+    fn at_first(how: How, foreign: Foreign) -> Watch {
+        match (how, foreign) {
+            (How::AllCalls, _) | (_, Foreign::Always) => Watch::On,
+            (_, Foreign::Never) => Watch::Off,
+            (_, Foreign::Auto) if foreign::runs_already() => Watch::On,
+            (_, Foreign::Auto) => Watch::Waiting,
+        }
+    }
+}
+
 /// The program for those calls beside programs on calls one by one.
 const DISPATCH_FOREIGN: &str = "dispatch_foreign";
 
@@ -186,12 +197,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     let slots = if how == How::Functions { SLOTS_MAX } else { 1 };
     set_maps(&mut open, config, cpus, slots, boot_time_ns).map_err(refused)?;
     set_names(&mut open, &names).map_err(refused)?;
-    let foreign = match (how, config.foreign) {
-        (How::AllCalls, _) | (_, Foreign::Always) => Watch::On,
-        (_, Foreign::Never) => Watch::Off,
-        (_, Foreign::Auto) if foreign::runs_already() => Watch::On,
-        (_, Foreign::Auto) => Watch::Waiting,
-    };
+    let foreign = Watch::at_first(how, config.foreign);
     let at_functions = match how {
         How::Functions => put_at_functions(&mut open, &handlers),
         _ => BTreeSet::new(),
@@ -221,12 +227,9 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
             }
         } else if let ("closing", Some(id)) = (name.as_str(), closing) {
             links.push(attach(&program, CLOSE, id)?);
-        } else if name == NAMED {
-            for (call, id) in &names.tracepoints {
-                links.push(attach(&program, call, *id)?);
-            }
         }
     }
+    links.extend(attach_names(&mut object, &names)?);
     if how != How::Functions && foreign != Watch::Off {
         fill_dispatcher(&mut object, &handlers).map_err(refused)?;
     }
@@ -390,6 +393,16 @@ fn attach(program: &ProgramMut<'_>, call: &str, tracepoint: u64) -> Result<Link,
     // libbpf closes the event with the link.
     let link = program.attach_perf_event(event.into_raw_fd());
     link.map_err(|cause| refused(cause.to_string()))
+}
+
+fn attach_names(object: &mut Object, names: &Names) -> Result<Vec<Link>, Error> {
+    let mut links = Vec::new();
+    for program in object.progs_mut().filter(|program| program.name() == NAMED) {
+        for (call, id) in &names.tracepoints {
+            links.push(attach(&program, call, *id)?);
+        }
+    }
+    Ok(links)
 }
 
 /// Which handlers the calls asked for need, and which of the calls have none: no program, or no tracepoint because the kernel was
