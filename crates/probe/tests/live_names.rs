@@ -16,7 +16,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use falco_event::Event;
+use falco_event::{Event, Trailer};
 use falco_probe::{Config, Probe};
 use live::{Notes, call};
 
@@ -106,7 +106,7 @@ fn page() -> *mut u8 {
 fn write(place: *mut u8, text: &str) {
     for (at, byte) in text.bytes().chain([0]).enumerate() {
         // SAFETY: the place is a page of our own, larger than the text; the others that look at it are the kernel and the probe.
-        unsafe { place.add(at).write_volatile(byte) };
+        unsafe { place.wrapping_add(at).write_volatile(byte) };
     }
 }
 
@@ -230,7 +230,7 @@ fn a_name_that_changes_while_its_file_is_looked_for() {
     }
     let plain = seen.take("unlink");
     assert!(live::text(&plain).ends_with("path=/does/not/exist"));
-    assert_eq!(Event::parse(&plain).unwrap().trailer(), Default::default());
+    assert_eq!(Event::parse(&plain).unwrap().trailer(), Trailer::default());
 }
 
 /// `userfaultfd`: the name is not in memory when the call begins, and another thread says what it is when the kernel asks.
