@@ -19,9 +19,10 @@ build: deps ## the release binary: target/release/falco; all sinks with FEATURES
 test: deps ## every test; the live ones need root and BTF and say so where they are missing
 	$(CARGO) test --workspace
 
-test-containers: deps ## containers of Podman and containerd, which it installs: a thousand, started and gone; slow
+test-containers: deps ## containers of Podman and containerd, which it installs: a thousand, started and gone, and those of the generator; slow
 	$(SUDO) apt-get install -y --no-install-recommends podman containerd runc busybox-static
 	FALCO_CONTAINERS=1000 $(CARGO) test -p falco --test containers -- --nocapture
+	$(CARGO) test -p falco-generator --test live -- --ignored --nocapture
 
 test-kernels: deps ## the probe's live tests on Debian's kernels 5.10, 6.1 and 6.12, under qemu; slow
 	scripts/test-kernels

@@ -1,19 +1,17 @@
 //! The command line.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use crate::actions::{self, Action, Impossible, Place};
-use crate::contain::{self, Group};
-use crate::runtime::Runtime;
+use crate::contain;
+use crate::perform::{Containers, IMPOSSIBLE, Outcome, perform};
 use crate::say;
-use crate::stage::{DIRECTORY, DO, Stage};
+use crate::stage::{DO, Stage};
 use crate::watch::{Alerts, text};
 
 const HELP: &str = "\
@@ -32,10 +30,8 @@ falco-generator: does suspicious things without harm, and tells which of them fa
       --upstream        expects what upstream's rules notice, not what the default rules do
       --wait SECONDS    how long an alert may take (5)
 
+With --podman, run, loop and test do what is done in containers in real ones that podman starts, instead of control groups that look like some.
 Everything needs root. An action leaves nothing behind: what it touches of the system it covers first.";
-
-/// The status of an action that this machine cannot do.
-const IMPOSSIBLE: u8 = 77;
 
 /// Does what the command line says.
 pub(crate) fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
@@ -59,7 +55,7 @@ pub(crate) fn run(args: Vec<String>) -> anyhow::Result<ExitCode> {
             list(&rest);
             Ok(ExitCode::SUCCESS)
         }
-        "run" if !rest.is_empty() => run_all(&chosen(&rest)?),
+        "run" => run_all(&rest),
         "loop" => again_and_again(&rest),
         "test" => test(&rest),
         "do" => act(rest.first().map_or("", String::as_str)),
@@ -110,59 +106,6 @@ fn chosen(patterns: &[String]) -> anyhow::Result<Vec<&'static Action>> {
     Ok(chosen)
 }
 
-/// What came of an action.
-enum Outcome {
-    Done,
-    /// This machine cannot do it, and why.
-    Impossible(String),
-    Failed(String),
-}
-
-/// Does an action in a process of its own.
-fn perform(action: &Action, groups: &Groups) -> anyhow::Result<Outcome> {
-    let me = std::env::current_exe().context("finding this program")?;
-    let fresh;
-    let mut command = match (action.place, &groups.ordinary) {
-        (Place::Host, _) => {
-            let mut command = Command::new(&me);
-            command.args(["do", action.name]);
-            command
-        }
-        (Place::Container, Some(group)) => group.command(&me, action.name),
-        (Place::Known | Place::Privileged, Some(_)) if !groups.known => {
-            let why = "only a falco that `test` starts is told what this container is";
-            return Ok(Outcome::Impossible(why.into()));
-        }
-        (_, None) => return Ok(Outcome::Impossible("no control groups".into())),
-        (place, Some(_)) => {
-            // What is told of a container is asked for when it is new.
-            fresh = Group::new(place == Place::Privileged)?;
-            fresh.command(&me, action.name)
-        }
-    };
-    let directory = tempfile::Builder::new()
-        .prefix("falco-generator-")
-        .tempdir()
-        .context("making a directory")?;
-    // Actions that give up their rights still have to see it.
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
-    command.env(DIRECTORY, directory.path());
-    let out = command.output().context("starting an action")?;
-    let said = String::from_utf8_lossy(&out.stdout);
-    let said = said
-        .trim()
-        .trim_start_matches("falco-generator: ")
-        .to_owned();
-    Ok(match out.status.code() {
-        Some(0) => Outcome::Done,
-        Some(code) if code == i32::from(IMPOSSIBLE) => Outcome::Impossible(said),
-        _ => Outcome::Failed(format!(
-            "{said} {}",
-            String::from_utf8_lossy(&out.stderr).trim()
-        )),
-    })
-}
-
 /// Does one action in this process.
 fn act(name: &str) -> anyhow::Result<ExitCode> {
     let Some(action) = actions::all().find(|action| action.name == name) else {
@@ -181,34 +124,23 @@ fn act(name: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Where actions in containers are done.
-struct Groups {
-    ordinary: Option<Group>,
-    /// Whether somebody is told what containers are.
-    known: bool,
-}
-
-impl Groups {
-    /// The group for the actions in containers, if there are any, and if one can be had.
-    fn new(actions: &[&Action]) -> Groups {
-        let needed = actions.iter().any(|action| action.place != Place::Host);
-        let made = needed.then(|| Group::new(false));
-        let ordinary = made.and_then(|made| {
-            made.map_err(|error| say(&format!("no actions in containers: {error:#}")))
-                .ok()
-        });
-        Groups {
-            ordinary,
-            known: false,
+fn run_all(words: &[String]) -> anyhow::Result<ExitCode> {
+    let mut words = Words::new(words);
+    let mut podman = false;
+    while let Some(option) = words.option() {
+        match option {
+            "--podman" => podman = true,
+            _ => bail!("run has no option {option}"),
         }
     }
-}
-
-fn run_all(actions: &[&'static Action]) -> anyhow::Result<ExitCode> {
-    let groups = Groups::new(actions);
+    if words.patterns.is_empty() {
+        bail!("run needs the names of actions, or patterns; `falco-generator list` shows all");
+    }
+    let actions = chosen(&words.patterns)?;
+    let containers = Containers::new(&actions, podman)?;
     let mut failed = 0;
     for action in actions {
-        let line = match perform(action, &groups)? {
+        let line = match perform(action, &containers)? {
             Outcome::Done => "done".to_owned(),
             Outcome::Impossible(why) => format!("cannot be done here: {why}"),
             Outcome::Failed(why) => {
@@ -267,17 +199,18 @@ impl<'a> Words<'a> {
 }
 
 fn again_and_again(words: &[String]) -> anyhow::Result<ExitCode> {
-    let (mut rate, mut count) = (1.0, u64::MAX);
+    let (mut rate, mut count, mut podman) = (1.0, u64::MAX, false);
     let mut words = Words::new(words);
     while let Some(option) = words.option() {
         match option {
             "--rate" => rate = words.number(option)?,
             "--count" => count = words.number(option)? as u64,
+            "--podman" => podman = true,
             _ => bail!("loop has no option {option}"),
         }
     }
     let actions = chosen(&words.patterns)?;
-    let groups = Groups::new(&actions);
+    let containers = Containers::new(&actions, podman)?;
     let step = Duration::from_secs_f64(1.0 / rate);
     let (start, mut done) = (Instant::now(), 0);
     let mut next = start;
@@ -286,7 +219,7 @@ fn again_and_again(words: &[String]) -> anyhow::Result<ExitCode> {
         .cycle()
         .take(usize::try_from(count).unwrap_or(usize::MAX))
     {
-        if let Outcome::Failed(why) = perform(action, &groups)? {
+        if let Outcome::Failed(why) = perform(action, &containers)? {
             say(&format!("{:30} FAILED: {why}", action.name));
         }
         done += 1;
@@ -302,13 +235,14 @@ fn test(words: &[String]) -> anyhow::Result<ExitCode> {
     let mut words = Words::new(words);
     let mut falco = PathBuf::from("falco");
     let (mut rules, mut sources) = (Vec::new(), Vec::new());
-    let (mut upstream, mut limit) = (false, 5.0);
+    let (mut upstream, mut podman, mut limit) = (false, false, 5.0);
     while let Some(option) = words.option() {
         match option {
             "--falco" => falco = words.value(option)?.into(),
             "--rules" => rules.push(words.value(option)?.to_owned()),
             "--alerts" | "--http" | "--grpc" => sources.push((option, words.value(option)?)),
             "--upstream" => upstream = true,
+            "--podman" => podman = true,
             "--wait" => limit = words.number(option)?,
             _ => bail!("test has no option {option}"),
         }
@@ -317,15 +251,14 @@ fn test(words: &[String]) -> anyhow::Result<ExitCode> {
         bail!("{one} and {other} exclude each other");
     }
     let actions = chosen(&words.patterns)?;
-    let mut groups = Groups::new(&actions);
-    let runtime = Runtime::start()?;
+    let mut containers = Containers::new(&actions, podman)?;
     let mut alerts = match sources[..] {
         [("--alerts", file)] => Alerts::follow(Path::new(file))?,
         [("--http", address)] => Alerts::listen(address)?,
         [(_, address), ..] => Alerts::subscribe(address)?,
         [] => {
-            groups.known = true;
-            Alerts::start(&falco, &rules, &runtime.socket())?
+            let (engine, socket) = containers.tell()?;
+            Alerts::start(&falco, &rules, engine, &socket)?
         }
     };
     let limit = Duration::from_secs_f64(limit);
@@ -341,7 +274,7 @@ fn test(words: &[String]) -> anyhow::Result<ExitCode> {
             continue;
         }
         alerts.forget();
-        let line = match perform(action, &groups)? {
+        let line = match perform(action, &containers)? {
             Outcome::Impossible(why) => {
                 left_out += 1;
                 format!("cannot be done here: {why}")

@@ -5,13 +5,15 @@
 //! with an empty one: the path is the real one, the file is not. Whatever is made is gone when the action ends.
 //!
 //! Actions for containers are done by a process in a control group that is named like one of Docker's, which is how containers are
-//! recognised; no runtime is needed for that. The program knows nothing of falco's crates: it sees falco from outside, as an attacker does.
+//! recognised; no runtime is needed for that, but podman is used on request. The program knows nothing of falco's crates: it sees falco from outside, as an attacker does.
 //!
 //! `unsafe` sits in `raw.rs`.
 
 mod actions;
 mod command;
 mod contain;
+mod perform;
+mod podman;
 mod raw;
 mod runtime;
 mod stage;

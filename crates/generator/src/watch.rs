@@ -37,8 +37,14 @@ impl Alerts {
         }
     }
 
-    /// Starts a falco and reads what it writes. It has to be told to watch; rules that are off are on for it.
-    pub(crate) fn start(falco: &Path, rules: &[String], docker: &Path) -> anyhow::Result<Alerts> {
+    /// Starts a falco and reads what it writes. It has to be told to watch; rules that are off are on for it. What containers are it is told
+    /// by one engine.
+    pub(crate) fn start(
+        falco: &Path,
+        rules: &[String],
+        engine: &str,
+        socket: &Path,
+    ) -> anyhow::Result<Alerts> {
         let mut command = Command::new(falco);
         command.args([
             "-U",
@@ -48,7 +54,7 @@ impl Alerts {
             "stdout_output.enabled=true",
         ]);
         command.args(["-o", "rule_matching=all", "-o", "rules[].enable.rule=*"]);
-        // What containers are is told by a runtime of ours, and alerts wait for it.
+        // Alerts wait for what the engine says.
         let engines = [
             "bpm",
             "containerd",
@@ -58,9 +64,9 @@ impl Alerts {
             "lxc",
             "podman",
         ];
-        let enabled = engines.map(|name| format!("{name}.enabled={}", name == "docker"));
+        let enabled = engines.map(|name| format!("{name}.enabled={}", name == engine));
         let sockets = ["containerd", "cri", "docker", "podman"];
-        let sockets = sockets.map(|name| format!("{name}.sockets[0]={}", docker.display()));
+        let sockets = sockets.map(|name| format!("{name}.sockets[0]={}", socket.display()));
         for engine in enabled.iter().chain(&sockets) {
             command.arg("-o");
             command.arg(format!("plugins[0].init_config.engines.{engine}"));
