@@ -133,18 +133,20 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// What is known of containers, in the events that tell it.
+    /// What is known of containers and pods, in the events that tell it.
     fn containers(&mut self, state: &State, time_ns: u64) -> io::Result<()> {
         // Who told is not kept; upstream names the first process.
         const FIRST_PROCESS: i64 = 1;
-        for container in state.containers.iter() {
-            let Some(info) = &container.info else {
-                continue;
-            };
-            let json = [&info.json[..], b"\0"].concat();
+        let containers = state.containers.iter();
+        let containers = containers.filter_map(|container| container.info.as_ref());
+        let containers = containers.map(|info| (&b"container"[..], &info.json));
+        let resources = state.kubernetes.iter();
+        let resources = resources.map(|resource| (&b"k8s"[..], &resource.json));
+        for (name, json) in containers.chain(resources) {
+            let json = [&json[..], b"\0"].concat();
             let bytes = Builder::new(codes::ASYNCEVENT_E, time_ns, FIRST_PROCESS)
                 .u32(0)
-                .str(b"container")
+                .str(name)
                 .bytes(&json)
                 .finish();
             self.made(&bytes)?;

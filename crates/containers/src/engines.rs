@@ -23,11 +23,16 @@ pub(crate) enum Failure {
     Huge,
     #[error("its answer makes no sense: {0}")]
     Malformed(String),
+    #[error("the connection broke: {0}")]
+    Cut(String),
     #[error("{0}")]
     Broken(String),
     /// There is no such container.
     #[error("it knows of no such thing")]
     NoSuch,
+    /// What was asked for is too old to be told from.
+    #[error("it no longer knows what happened since")]
+    Gone,
     /// It does not tell of new containers.
     #[error("it does not tell of new containers")]
     NotSpoken,
@@ -116,7 +121,7 @@ impl Stream {
 }
 
 /// A text that becomes part of a path or query.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,4 +1,4 @@
-//! gRPC over a unix socket.
+//! gRPC over a unix socket, or to a server.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,13 +16,16 @@ use tokio::net::UnixStream;
 use tonic::{
     Code, Request, Status, Streaming,
     client::Grpc,
-    transport::{Channel, Endpoint, Uri},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri},
 };
 use tonic_prost::ProstCodec;
 
 use crate::engines::Failure;
 
-/// A runtime that speaks gRPC. It connects when it is asked, and again when the connection is lost.
+/// How often a silent server is asked whether it is there.
+const KEEP_ALIVE: Duration = Duration::from_mins(1);
+
+/// Somebody who speaks gRPC. It connects when it is asked, and again when the connection is lost.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     channel: Channel,
@@ -45,6 +48,33 @@ impl Client {
             patience,
             calls,
         }
+    }
+
+    /// A server at `HOST:PORT`; encrypted if its certificates are said: PEM.
+    pub(crate) fn of_server(
+        address: &str,
+        ca: Option<Vec<u8>>,
+        patience: Duration,
+        calls: Arc<AtomicU64>,
+    ) -> Result<Client, Failure> {
+        let broken = |cause: tonic::transport::Error| Failure::Broken(reason(&cause));
+        let scheme = if ca.is_some() { "https" } else { "http" };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"));
+        let mut endpoint = endpoint
+            .map_err(broken)?
+            .connect_timeout(patience)
+            // A stream may be silent for days: whether somebody is still there has to be asked.
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(patience);
+        if let Some(ca) = ca {
+            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
+            endpoint = endpoint.tls_config(tls).map_err(broken)?;
+        }
+        Ok(Client {
+            channel: endpoint.connect_lazy(),
+            patience,
+            calls,
+        })
     }
 
     /// Calls a method, in a namespace of containerd if there is one.

@@ -1,6 +1,7 @@
-//! What runtimes know of containers: asked over their sockets, on a thread of its own.
+//! What runtimes know of containers, and Kubernetes of pods: asked on a thread of its own.
 //!
-//! [`Runtimes::start`] makes a thread that lists the containers that are there, hears of new ones, and looks up those it is asked for.
+//! [`Runtimes::start`] makes a thread that lists the containers that are there, hears of new ones, and looks up those it is asked for; and
+//! that watches the pods of this machine, if it is told where ([`Kubernetes`]).
 //! What it learns waits in a bounded queue: [`Runtimes::take`] never blocks. A socket that is not there, hangs, lies or goes away costs
 //! nothing but what its runtime would have told; it is tried again for ever.
 //!
@@ -25,6 +26,7 @@ mod engines;
 mod grpc;
 mod http;
 mod info;
+mod kubernetes;
 mod worker;
 
 use std::{
@@ -39,6 +41,9 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use engines::Failure;
+pub use kubernetes::{Kubernetes, KubernetesSource};
 
 /// Which runtimes to ask, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub struct Config {
     pub on_start: bool,
     /// How long an answer may take.
     pub patience: Duration,
+    /// Who is asked about pods, if anybody.
+    pub kubernetes: Option<Kubernetes>,
 }
 
 impl Default for Config {
@@ -69,6 +76,7 @@ impl Default for Config {
             on_create: true,
             on_start: false,
             patience: Duration::from_secs(5),
+            kubernetes: None,
         }
     }
 }
@@ -121,6 +129,11 @@ pub enum News {
     Unknown {
         /// The id as it was asked for.
         id: String,
+    },
+    /// A pod of this machine, or something that one belongs to.
+    Kubernetes {
+        /// `{"reason": "Create", "kind": "Pod", ...}`.
+        json: Vec<u8>,
     },
     /// Something to be said to the user.
     Trouble(String),
@@ -200,9 +213,13 @@ impl Runtimes {
         if news.is_some() {
             return news;
         }
-        // What came meanwhile is taken now, what comes later says so again.
+        // What comes later says so again. What came meanwhile does not, and there may be more of it.
         self.told.store(false, Ordering::Release);
-        self.news.try_recv().ok()
+        let news = self.news.try_recv().ok();
+        if news.is_some() {
+            self.told.store(true, Ordering::Release);
+        }
+        news
     }
 
     /// Whether something was learned: so cheap that it can be asked for every event.

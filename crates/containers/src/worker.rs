@@ -17,6 +17,7 @@ use crate::{
     Config, EngineKind, News, Teller,
     engines::{Engine, Failure},
     info::Info,
+    kubernetes,
 };
 
 /// How long a container that was seen is asked for, and how often: its runtime may not know it yet.
@@ -83,6 +84,9 @@ pub(crate) async fn run(
     };
     for at in 0..shared.engines.len() {
         tokio::spawn(listen(shared.clone(), at));
+    }
+    if let Some(of) = &config.kubernetes {
+        tokio::spawn(kubernetes::run(of.clone(), shared.tell.clone(), calls));
     }
     loop {
         tokio::select! {

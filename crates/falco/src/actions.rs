@@ -66,6 +66,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     plugins::load(&config)?;
     if let Action::ListFields { source, names_only } = &options.action {
         return say(&list::fields(
+            &catalogue(&config),
             source.as_deref(),
             *names_only,
             options.verbose,
@@ -139,6 +140,9 @@ pub(crate) fn say(text: &str) -> anyhow::Result<()> {
 
 pub(crate) fn catalogue(config: &Config) -> Catalogue {
     let mut catalogue = Catalogue::new();
+    if config.containers.runtimes.kubernetes.is_some() {
+        catalogue.add_kubernetes();
+    }
     for (key, value) in &config.static_fields {
         catalogue.define(key, value);
     }

@@ -7,6 +7,7 @@ mod drops;
 mod engine;
 mod expand;
 mod grpc;
+mod kubernetes;
 mod metrics;
 mod option;
 mod outputs;
@@ -36,7 +37,7 @@ use crate::{cli::Options, log::Level};
 use tree::Places;
 
 pub(crate) use capture::Capture;
-pub(crate) use containers::{Containers, wrong as wrong_container};
+pub(crate) use containers::{Containers, wrong as wrong_init};
 pub(crate) use drops::{Action, Drops};
 pub(crate) use engine::{Engine, ring_bytes};
 pub(crate) use metrics::Metrics;
@@ -300,7 +301,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
     let timeouts_max = drops::timeouts(keys)?;
     let (known_plugins, plugins) = plugins::plugins(keys)?;
     let config = Config {
-        containers: containers::containers(keys, &plugins),
+        containers: containers::containers(keys, &plugins)?,
         append_output: append_output(keys, &plugins)?,
         files: Vec::new(),
         folders: Vec::new(),

@@ -1,5 +1,5 @@
-//! Containers on the way of an event: who asks runtimes for those that threads appear in, makes notifications of what they say, and has
-//! events wait for it.
+//! Containers on the way of an event: who asks runtimes for those that threads appear in, makes notifications of what they and Kubernetes
+//! say, and has events wait for it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -43,7 +43,8 @@ impl Containers {
         let live = matches!(config.engine, Driver::Probe { .. });
         let config = &config.containers;
         state.watch_containers(config.engines, config.fixed.clone(), live);
-        let ask = live && !config.runtimes.engines.is_empty();
+        let asks = !config.runtimes.engines.is_empty() || config.runtimes.kubernetes.is_some();
+        let ask = live && asks;
         let runtimes = ask.then(|| Runtimes::start(config.runtimes.clone()));
         let runtimes = runtimes.and_then(|started| {
             let complain = |error| log::warning(&format!("containers have no names: {error}"));
@@ -122,6 +123,9 @@ impl Containers {
                     if let Some(ix) = state.containers.find(id.as_bytes()) {
                         self.asked.remove(&ix);
                     }
+                }
+                Some(Told::Kubernetes { json }) => {
+                    self.made.push_back(notification(b"k8s", &json));
                 }
                 Some(Told::Trouble(trouble)) => log::warning(&trouble),
             }

@@ -44,6 +44,7 @@ const WIDTH: usize = 90;
 
 /// `--list`: the fields by class, or their names only.
 pub(crate) fn fields(
+    catalogue: &Catalogue,
     source: Option<&str>,
     names_only: bool,
     verbose: bool,
@@ -52,7 +53,6 @@ pub(crate) fn fields(
     if source.is_some_and(|source| source != SOURCE) {
         bail!("Value for --list must be a valid source type");
     }
-    let catalogue = Catalogue::new();
     let classes = || catalogue.classes().iter().filter(|class| !is_hidden(class));
     if names_only {
         let names = classes().flat_map(listed).map(|field| field.name);

@@ -40,18 +40,20 @@ pub(crate) fn loader(config: &Config, catalogue: &Catalogue) -> Loader {
     Loader::new(LoaderConfig {
         min_priority: config.min_priority,
         append_output: config.append_output.clone(),
-        plugins: vec![Plugin {
-            name: plugins::CONTAINER.into(),
-            version: plugins::CONTAINER_VERSION,
-        }],
+        plugins: plugins::present(config)
+            .map(|built_in| Plugin {
+                name: built_in.name.into(),
+                version: built_in.version,
+            })
+            .collect(),
         known_fields: catalogue
             .fields()
             .map(|field| field.name.to_owned())
             .collect(),
         plugin_fields: (catalogue.classes().iter())
-            .filter(|class| class.name == plugins::CONTAINER)
-            .flat_map(|class| class.fields)
-            .map(|field| (field.name.to_owned(), plugins::CONTAINER.to_owned()))
+            .filter(|class| plugins::built_in(class.name).is_some())
+            .flat_map(|class| class.fields.iter().map(|field| (field, class.name)))
+            .map(|(field, plugin)| (field.name.to_owned(), plugin.to_owned()))
             .collect(),
         ..LoaderConfig::default()
     })

@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{Falco, can_watch, upstream_rules};
+use harness::{Falco, Group, can_watch, upstream_rules};
 use serde_json::Value;
 
 /// One at a time: the machine is small, and runtimes share it.
@@ -433,61 +433,6 @@ fn upstream_rules_for_containers() {
             falco.has_seen(rule) || falco.wait(|alert| alert["rule"] == rule).is_some()
         });
         assert!(found, "{rule}: {}", falco.seen());
-    }
-}
-
-/// A control group as a runtime makes it, with a process in it; gone with the test.
-struct Group(Vec<PathBuf>);
-
-impl Group {
-    /// In all hierarchies that there are; `None`, with a word, where groups cannot be made.
-    fn new(id: &str) -> Option<Group> {
-        let root = Path::new("/sys/fs/cgroup");
-        let unified = root.join("cgroup.procs").exists();
-        let hierarchies = if unified {
-            // The probe tells of controllers: one has to be on.
-            let _ = fs::write(root.join("cgroup.subtree_control"), "+memory");
-            vec![root.to_owned()]
-        } else {
-            ["memory", "cpu", "pids"].map(|name| root.join(name)).into()
-        };
-        let group = Group(hierarchies.iter().map(|at| at.join(id)).collect());
-        for path in &group.0 {
-            if fs::create_dir_all(path).is_err()
-                || (unified && !path.join("memory.current").exists())
-            {
-                println!("skipped: control groups cannot be made here");
-                return None;
-            }
-        }
-        Some(group)
-    }
-
-    /// Runs a shell that enters the group and then executes programs.
-    fn run(&self, script: &str) {
-        let enter: Vec<String> = (self.0.iter())
-            .map(|path| format!("echo $$ > {}/cgroup.procs", path.display()))
-            .collect();
-        let script = format!("{}; {script}", enter.join("; "));
-        assert!(
-            Command::new("sh")
-                .args(["-c", &script])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        for path in &self.0 {
-            // A group is not empty before its last process is reaped.
-            let deadline = Instant::now() + Duration::from_secs(5);
-            while path.exists() && fs::remove_dir(path).is_err() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(10));
-            }
-        }
     }
 }
 

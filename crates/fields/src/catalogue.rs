@@ -11,7 +11,9 @@ use rustc_hash::FxBuildHasher;
 use crate::fs_path::Calls;
 use crate::parse::{Parsed, parse};
 use crate::table::evt::{AnyEvent, Evt, Util};
-use crate::table::{CLASSES, Class, FieldInfo, Flags, container, fd, fs_path, proc, user};
+use crate::table::{
+    CLASSES, Class, FieldInfo, Flags, container, fd, fs_path, kubernetes, proc, user,
+};
 
 /// The fields that exist, and those of them that were asked for: each, with its argument, has a [`Slot`].
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Catalogue {
     services: HashMap<Box<str>, u16, FxBuildHasher>,
     /// The fields that the user defined: `static.` and the key, with their values.
     statics: HashMap<String, Box<str>, FxBuildHasher>,
+    /// The classes of fields: without the last unless somebody watches Kubernetes.
+    classes: &'static [Class],
 }
 
 /// A field that was asked for, with its argument.
@@ -51,6 +55,7 @@ pub(crate) enum Id {
     Util(Util),
     FdList(fd::FdList),
     Container(container::Container),
+    Kubernetes(kubernetes::Kubernetes),
     /// One that the user defined; its value is the argument.
     Static,
 }
@@ -106,6 +111,8 @@ pub(crate) const NO_PARAM: u8 = u8::MAX;
 
 /// The name of the notification that a container is gone; that of a new one is the name of an event as well.
 const CONTAINER_REMOVED: &str = "container_removed";
+/// The name of the notification that tells of pods.
+const KUBERNETES_TOLD: &str = "k8s";
 
 /// What the names of fields that the user defined begin with.
 const STATIC: &str = "static.";
@@ -138,7 +145,19 @@ impl Catalogue {
                 .collect(),
             services: HashMap::default(),
             statics: HashMap::default(),
+            classes: CLASSES.split_last().map_or(CLASSES, |(_, rest)| rest),
         }
+    }
+
+    /// Adds the fields of what Kubernetes tells, and its notification.
+    pub fn add_kubernetes(&mut self) {
+        self.classes = CLASSES;
+        self.event_names.insert(KUBERNETES_TOLD);
+    }
+
+    /// Whether there are fields of what Kubernetes tells.
+    fn has_kubernetes(&self) -> bool {
+        self.classes.len() == CLASSES.len()
     }
 
     /// Takes in the names of services, the text of an `/etc/services`: ports may then be written by name. Of several lines with one
@@ -165,12 +184,12 @@ impl Catalogue {
 
     /// The classes of fields, in the order of listings.
     pub fn classes(&self) -> &'static [Class] {
-        CLASSES
+        self.classes
     }
 
     /// All fields, class after class.
     pub fn fields(&self) -> impl Iterator<Item = &'static FieldInfo> {
-        CLASSES.iter().flat_map(|class| class.fields)
+        self.classes.iter().flat_map(|class| class.fields)
     }
 
     /// What is known of the field of a slot.
@@ -184,6 +203,7 @@ impl Catalogue {
 
     fn intern(&mut self, full: String) -> Result<Slot, FieldError> {
         let slot = Slot(self.wanted.len() as u32);
+        let kubernetes = self.has_kubernetes();
         let wanted = match self.slots.entry(full.into()) {
             Entry::Occupied(known) => return Ok(*known.get()),
             Entry::Vacant(place) => {
@@ -196,7 +216,7 @@ impl Catalogue {
                 });
                 let parsed = match defined {
                     Some(defined) => Some(defined),
-                    None => parse(place.key()).map_err(FieldError)?,
+                    None => parse(place.key(), kubernetes).map_err(FieldError)?,
                 };
                 let parsed = parsed.filter(|parsed| parsed.consumed == place.key().len());
                 let Some(parsed) = parsed else {
@@ -268,7 +288,7 @@ impl Catalog for Catalogue {
     }
 
     fn label<'n>(&self, name: &'n str) -> &'n str {
-        match parse(name) {
+        match parse(name, self.has_kubernetes()) {
             Ok(Some(parsed)) => name.get(..parsed.info.name.len()).unwrap_or(name),
             _ => name,
         }
@@ -340,7 +360,7 @@ fn is_costly(id: Id, arg: &Arg) -> bool {
             _ => false,
         },
         Id::Descriptor(field) => field == fd::Descriptor::Types,
-        Id::FsPath(_) | Id::FdList(_) => true,
+        Id::FsPath(_) | Id::FdList(_) | Id::Kubernetes(_) => true,
         Id::Container(field) => matches!(
             field,
             container::Container::Mounts

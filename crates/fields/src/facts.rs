@@ -79,6 +79,7 @@ impl<'e> Facts<'e> {
             Id::FsPath(field) => self.fs_path(field),
             Id::FdList(field) => self.fd_list(field),
             Id::Container(field) => self.container(field, arg),
+            Id::Kubernetes(field) => self.kubernetes(field, arg),
             Id::Static => match arg {
                 Arg::Key(value) => Some(Value::Str(value.as_bytes())),
                 _ => None,

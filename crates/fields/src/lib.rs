@@ -37,6 +37,7 @@ mod facts;
 mod fd;
 mod fdlist;
 mod fs_path;
+mod kubernetes;
 mod params;
 mod parse;
 mod path;

@@ -8,7 +8,7 @@ use crate::table::fd::{Descriptor, FdList};
 use crate::table::fs_path::FsPath;
 use crate::table::proc::Proc;
 use crate::table::user::{Group, User};
-use crate::table::{FieldInfo, Flags, container::Container};
+use crate::table::{FieldInfo, Flags, container::Container, kubernetes::Kubernetes};
 
 /// What the beginning of a text means.
 #[derive(Debug)]
@@ -22,8 +22,9 @@ pub(crate) struct Parsed {
     pub(crate) param: Option<&'static ParamInfo>,
 }
 
-/// Asks one class after the other; the first that knows the beginning of the text decides. Errors are whole messages.
-pub(crate) fn parse(text: &str) -> Result<Option<Parsed>, String> {
+/// Asks one class after the other; the first that knows the beginning of the text decides. Errors are whole messages. The class of
+/// Kubernetes is asked only if it is there.
+pub(crate) fn parse(text: &str, kubernetes: bool) -> Result<Option<Parsed>, String> {
     if let Some(parsed) = longest(text, AnyEvent::INFOS, |at| Id::AnyEvent(AnyEvent::ALL[at])) {
         return Ok(Some(parsed));
     }
@@ -47,7 +48,15 @@ pub(crate) fn parse(text: &str) -> Result<Option<Parsed>, String> {
     if plain.is_some() {
         return Ok(plain);
     }
-    container(text)
+    let mut plain = longest(text, Container::INFOS, |at| {
+        Id::Container(Container::ALL[at])
+    });
+    if plain.is_none() && kubernetes {
+        plain = longest(text, Kubernetes::INFOS, |at| {
+            Id::Kubernetes(Kubernetes::ALL[at])
+        });
+    }
+    plain.map_or(Ok(None), |plain| of_plugin(text, plain))
 }
 
 /// The longest name that the text begins with.
@@ -214,13 +223,8 @@ fn descriptor(text: &str) -> Result<Option<Parsed>, String> {
     }
 }
 
-/// Fields that upstream has in a plugin, which parses arguments in its own way.
-fn container(text: &str) -> Result<Option<Parsed>, String> {
-    let Some(plain) = longest(text, Container::INFOS, |at| {
-        Id::Container(Container::ALL[at])
-    }) else {
-        return Ok(None);
-    };
+/// Fields that upstream has in plugins, whose arguments are parsed in their own way.
+fn of_plugin(text: &str, plain: Parsed) -> Result<Option<Parsed>, String> {
     let name = plain.info.name;
     let flags = plain.info.flags;
     let required = flags.any(Flags::ARG_REQUIRED);

@@ -6,6 +6,7 @@ pub(crate) mod container;
 pub(crate) mod evt;
 pub(crate) mod fd;
 pub(crate) mod fs_path;
+pub(crate) mod kubernetes;
 pub(crate) mod proc;
 pub(crate) mod user;
 
@@ -161,7 +162,16 @@ pub(crate) static CLASSES: &[Class] = &[
         about: "The container and the pod that the process runs in.",
         fields: container::Container::INFOS,
     },
+    Class {
+        name: KUBERNETES,
+        events: "",
+        about: "The pod that the process runs in and what it belongs to, as Kubernetes tells it.",
+        fields: kubernetes::Kubernetes::INFOS,
+    },
 ];
+
+/// The last class, which is there only if somebody watches Kubernetes.
+pub(crate) const KUBERNETES: &str = "k8smeta";
 
 /// Declares the fields of a class: variant, name, type, print form, properties, description. The enum's numbers are the places in
 /// `INFOS`.

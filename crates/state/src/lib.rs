@@ -29,6 +29,7 @@ mod containers;
 mod counters;
 mod events;
 mod fd;
+mod kubernetes;
 mod names;
 mod net;
 pub mod path;
@@ -44,6 +45,7 @@ mod wire;
 pub use containers::{Container, ContainerIx, Containers, Engines, Info, Kind, Mount, News};
 pub use counters::Counters;
 pub use fd::{Ends, FDS_MAX, Fd, FdKind, FdTable, Layer, Proto, Role, Tuple};
+pub use kubernetes::{Kubernetes, OwnerKind, Resource, pod_of};
 pub use net::{Interface, Interfaces};
 pub use procfs::LiveError;
 pub use purge::Limits;
@@ -60,6 +62,8 @@ pub struct State {
     pub threads: Threads,
     /// The containers.
     pub containers: Containers,
+    /// The pods and what they belong to.
+    pub kubernetes: Kubernetes,
     /// The users and groups of the host and of containers.
     pub users: Users,
     /// The network interfaces of the host.

@@ -1,16 +1,16 @@
-//! What the entry of the plugin `container` says, and the section `containers`.
+//! What the entry of the plugin `container` says, and the section `containers`; and who is asked about pods.
 
 use std::{path::PathBuf, time::Duration};
 
 use falco_containers::{Engine, EngineKind};
 use falco_rules::{
-    schema,
+    schema::{self, Schema},
     yaml::{self, Source},
 };
 use falco_state::{Engines, Info, Kind};
 use serde_json::Value;
 
-use super::{Keys, plugins::Plugin, schema::CONTAINER};
+use super::{Keys, kubernetes::kubernetes, plugins::Plugin};
 use crate::plugins;
 
 /// Containers: who is asked about them, and how long events wait for the answer.
@@ -25,7 +25,7 @@ pub(crate) struct Containers {
     pub(crate) wait: Duration,
 }
 
-pub(super) fn containers(keys: &Keys<'_>, plugins: &[Plugin]) -> Containers {
+pub(super) fn containers(keys: &Keys<'_>, plugins: &[Plugin]) -> anyhow::Result<Containers> {
     let entry = plugins
         .iter()
         .find(|plugin| plugin.name == plugins::CONTAINER);
@@ -81,8 +81,9 @@ pub(super) fn containers(keys: &Keys<'_>, plugins: &[Plugin]) -> Containers {
         );
         Info::named(id, Kind::Static, name, image)
     });
-    Containers {
+    Ok(Containers {
         runtimes: falco_containers::Config {
+            kubernetes: kubernetes(keys, plugins)?,
             engines: if fixed.is_some() {
                 Vec::new()
             } else {
@@ -106,18 +107,15 @@ pub(super) fn containers(keys: &Keys<'_>, plugins: &[Plugin]) -> Containers {
         },
         fixed,
         wait: Duration::from_millis(keys.number("containers.max_wait_ms", 0).into()),
-    }
+    })
 }
 
-/// What is wrong with the `init_config` of the plugin, in upstream's words.
-pub(crate) fn wrong(init: &Value) -> Option<String> {
-    if init.is_null() {
-        return None;
-    }
+/// What is wrong with the `init_config` of a plugin, in upstream's words.
+pub(crate) fn wrong(init: &Value, schema: &Schema) -> Option<String> {
     // JSON is YAML.
     let text = init.to_string();
     let documents = yaml::parse(&Source::new("init_config", &text)).ok()?;
-    let failures = schema::failures(documents.first()?, &CONTAINER);
+    let failures = schema::failures(documents.first()?, schema);
     let first = failures.into_iter().next()?;
     let first = first.strip_prefix("failed for ").unwrap_or(&first);
     Some(format!("In {}", first.replacen(": ", ", ", 1)))

@@ -70,7 +70,8 @@ fn configured(keys: &Keys<'_>) -> anyhow::Result<Vec<Plugin>> {
 
 /// What plugins suggest to add to the outputs of rules: ` name=%field`, dots as underscores.
 pub(super) fn suggested_output(plugins: &[Plugin]) -> String {
-    let catalogue = falco_fields::Catalogue::new();
+    let mut catalogue = falco_fields::Catalogue::new();
+    catalogue.add_kubernetes();
     let classes = catalogue.classes().iter().filter(|class| {
         let mut loaded = plugins.iter();
         loaded.any(|plugin| plugin.name == class.name)
@@ -88,7 +89,7 @@ fn init(value: Option<&Value>, name: &str) -> anyhow::Result<Value> {
     let Some(Value::String(text)) = value else {
         return Ok(value.cloned().unwrap_or_default());
     };
-    if name != plugins::CONTAINER {
+    if plugins::built_in(name).is_none() {
         return Ok(Value::String(text.clone()));
     }
     let documents = yaml::parse(&Source::new("init_config", text));

@@ -100,6 +100,14 @@ pub(crate) static OURS: Schema = object! {
     },
     "foreign_calls": Text,
     "json_format": Schema::Words(&["falco", "ocsf", "ecs"]),
+    "kubernetes": object! {
+        "api_server": Text,
+        "ca_file": Text,
+        "enabled": Boolean,
+        "node_name": Text,
+        "token_file": Text,
+        ; &[], 0
+    },
     "kernel_attach": Schema::Words(&["auto", "functions", "per_call", "all_calls"]),
     "kernel_fair_share": Boolean,
     "kernel_filter": Boolean,
@@ -346,6 +354,17 @@ pub(crate) static CONTAINER: Schema = object! {
     "log_level": Schema::Words(&["trace", "debug", "info", "warn", "error"]),
     "with_size": Boolean,
     ; &[], 0
+};
+
+/// The `init_config` of the plugin `k8smeta`.
+pub(crate) static KUBERNETES: Schema = object! {
+    "caPEMBundle": Text,
+    "collectorHostname": Text,
+    "collectorPort": Integer,
+    "hostProc": Text,
+    "nodeName": Text,
+    "verbosity": Schema::Words(&["trace", "debug", "info", "warning", "error", "critical"]),
+    ; &["collectorHostname", "collectorPort", "nodeName"], 0
 };
 
 const SWITCH: Schema = object! {

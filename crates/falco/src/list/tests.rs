@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use falco_fields::Catalogue;
+
 use super::{Format, fields};
 
 fn list(names_only: bool, verbose: bool, format: Format) -> String {
-    fields(None, names_only, verbose, format).unwrap()
+    fields(&Catalogue::new(), None, names_only, verbose, format).unwrap()
 }
 
 #[test]
@@ -88,10 +90,11 @@ fn formats_have_names_in_any_case_and_sources_exist() {
     assert_eq!(Format::named("JSON"), Some(Format::Json));
     assert_eq!(Format::named("markdown"), Some(Format::Markdown));
     assert_eq!(Format::named("xml"), None);
-    let error = fields(Some("k8s_audit"), false, false, Format::Text).unwrap_err();
+    let none = Catalogue::new();
+    let error = fields(&none, Some("k8s_audit"), false, false, Format::Text).unwrap_err();
     assert_eq!(
         error.to_string(),
         "Value for --list must be a valid source type"
     );
-    assert!(fields(Some("syscall"), true, false, Format::Text).is_ok());
+    assert!(fields(&none, Some("syscall"), true, false, Format::Text).is_ok());
 }

@@ -68,7 +68,7 @@ impl Falco {
                 .stdout(Stdio::null())
                 .status()
                 .unwrap();
-            let seen = falco.wait_for(Duration::from_millis(300), |alert| {
+            let seen = falco.wait_up_to(Duration::from_millis(300), |alert| {
                 alert["output_fields"]["proc.cmdline"] == "cat /etc/shadow"
             });
             if seen.is_some() {
@@ -94,10 +94,15 @@ impl Falco {
 
     /// The next alert that fits, within ten seconds.
     pub(crate) fn wait(&mut self, fits: impl Fn(&Value) -> bool) -> Option<Value> {
-        self.wait_for(ALERT, fits)
+        self.wait_up_to(ALERT, fits)
     }
 
-    fn wait_for(&mut self, limit: Duration, fits: impl Fn(&Value) -> bool) -> Option<Value> {
+    /// The same, within a limit.
+    pub(crate) fn wait_up_to(
+        &mut self,
+        limit: Duration,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Option<Value> {
         let deadline = Instant::now() + limit;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -229,4 +234,59 @@ pub(crate) fn compile_actions(dir: &Path) -> String {
             .success()
     );
     program
+}
+
+/// A control group as a runtime makes it, with a process in it; gone with the test.
+pub(crate) struct Group(Vec<PathBuf>);
+
+impl Group {
+    /// In all hierarchies that there are; `None`, with a word, where groups cannot be made.
+    pub(crate) fn new(id: &str) -> Option<Group> {
+        let root = Path::new("/sys/fs/cgroup");
+        let unified = root.join("cgroup.procs").exists();
+        let hierarchies = if unified {
+            // The probe tells of controllers: one has to be on.
+            let _ = fs::write(root.join("cgroup.subtree_control"), "+memory");
+            vec![root.to_owned()]
+        } else {
+            ["memory", "cpu", "pids"].map(|name| root.join(name)).into()
+        };
+        let group = Group(hierarchies.iter().map(|at| at.join(id)).collect());
+        for path in &group.0 {
+            if fs::create_dir_all(path).is_err()
+                || (unified && !path.join("memory.current").exists())
+            {
+                println!("skipped: control groups cannot be made here");
+                return None;
+            }
+        }
+        Some(group)
+    }
+
+    /// Runs a shell that enters the group and then executes programs.
+    pub(crate) fn run(&self, script: &str) {
+        let enter: Vec<String> = (self.0.iter())
+            .map(|path| format!("echo $$ > {}/cgroup.procs", path.display()))
+            .collect();
+        let script = format!("{}; {script}", enter.join("; "));
+        assert!(
+            Command::new("sh")
+                .args(["-c", &script])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // A group is not empty before its last process is reaped.
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while path.exists() && fs::remove_dir(path).is_err() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What runtimes say of containers: notifications, and the events that were in their place before.
+//! What runtimes say of containers, and Kubernetes of pods: notifications, and the events that were in their place before.
 
 use falco_event::{Event, codes};
 
@@ -7,6 +7,7 @@ use crate::{State, Subject};
 /// The names of notifications.
 const ADDED: &[u8] = b"container";
 const REMOVED: &[u8] = b"container_removed";
+const KUBERNETES: &[u8] = b"k8s";
 
 impl State {
     pub(crate) fn told_of_container(&mut self, event: &Event<'_>, at: &mut Subject) {
@@ -16,6 +17,10 @@ impl State {
             let container = match event.str(1) {
                 Some(ADDED) => self.containers.told(json),
                 Some(REMOVED) => self.containers.removed(json),
+                Some(KUBERNETES) => {
+                    self.kubernetes.told(json);
+                    None
+                }
                 _ => None,
             };
             let info = container.and_then(|ix| self.containers.get(ix)?.info.as_ref());

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::*;
+use super::{super::schema::CONTAINER, *};
 
 fn of(init: Value) -> Containers {
     let plugin = Plugin {
@@ -15,6 +15,7 @@ fn of(init: Value) -> Containers {
         &Keys::new(&tree, "", &super::super::Places::new()),
         &[plugin],
     )
+    .unwrap()
 }
 
 #[test]
@@ -66,9 +67,11 @@ fn what_can_be_said() {
 
 #[test]
 fn what_cannot_be_said() {
-    assert_eq!(wrong(&Value::Null), None);
     assert_eq!(
-        wrong(&json!({"label_max_len": "5", "hooks": ["create"]})),
+        wrong(
+            &json!({"label_max_len": "5", "hooks": ["create"]}),
+            &CONTAINER
+        ),
         None
     );
     for (init, words) in [
@@ -87,7 +90,7 @@ fn what_cannot_be_said() {
             "In <root>[engines], ",
         ),
     ] {
-        let text = wrong(&init).unwrap();
+        let text = wrong(&init, &CONTAINER).unwrap();
         assert!(text.starts_with(words), "{text}");
     }
 }
