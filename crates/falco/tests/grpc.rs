@@ -1,5 +1,11 @@
 //! Clients of gRPC keep their streams while rules and configuration are replaced.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
+mod harness;
 
 use std::{
     fs,
@@ -9,8 +15,9 @@ use std::{
 };
 
 use falco_sinks::grpc::{Output, Version};
+use harness::{peak_kb, write_capture};
 use tonic::{
-    Request,
+    Request, Streaming,
     client::Grpc,
     transport::{Channel, Endpoint},
 };
@@ -26,15 +33,16 @@ const RULES: &str =
 struct Falco(Child);
 
 impl Falco {
-    fn start(dir: &Path) -> Falco {
+    fn start(dir: &Path, engine: &[&str]) -> Falco {
         fs::write(dir.join("r.yaml"), RULES).unwrap();
         let socket = format!("grpc.bind_address=unix://{}", dir.join("s").display());
         let mut falco = Command::new(env!("CARGO_BIN_EXE_falco"));
         falco
             .current_dir(dir)
             .args(["-r", "r.yaml", "-o", "watch_config_files=false"])
-            .args(["-o", "engine.kind=nodriver", "-o", "grpc.enabled=true"])
-            .args(["-o", "grpc_output.enabled=true", "-o", &socket])
+            .args(["-o", "grpc.enabled=true", "-o", "grpc_output.enabled=true"])
+            .args(["-o", &socket])
+            .args(engine.iter().flat_map(|option| ["-o", option]))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Falco(falco.spawn().unwrap())
@@ -66,10 +74,52 @@ async fn connect(dir: &Path) -> Grpc<Channel> {
     }
 }
 
+/// All alerts from now on.
+async fn sub(client: &mut Grpc<Channel>) -> Streaming<Output> {
+    client.ready().await.unwrap();
+    let path = "/falco.outputs.service/sub".parse().unwrap();
+    let requests = tokio_stream::pending::<()>();
+    let codec = ProstCodec::<(), Output>::default();
+    let stream = client.streaming(Request::new(requests), path, codec).await;
+    stream.unwrap().into_inner()
+}
+
+#[test]
+#[ignore = "takes a while: make test-peers"]
+fn a_hundred_thousand_alerts_come_in_order_in_little_memory() {
+    const MANY: u64 = 100_000;
+    let dir = tempfile::tempdir().unwrap();
+    write_capture(&dir.path().join("in.scap"), MANY);
+    let capture = "engine.replay.capture_file=in.scap";
+    let falco = Falco::start(dir.path(), &["engine.kind=replay", capture]);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let started = Instant::now();
+    let peak = builder.enable_all().build().unwrap().block_on(async {
+        let mut client = connect(dir.path()).await;
+        let mut stream = sub(&mut client).await;
+        let mut peak = 0;
+        for number in 0..MANY {
+            let alert = tokio::time::timeout(PATIENCE, stream.message()).await;
+            let time = alert.unwrap().unwrap().unwrap().time.unwrap();
+            assert_eq!(time.nanos as u64, 1000 + number);
+            if number % 1000 == 999 {
+                peak = peak_kb(falco.0.id()).max(peak);
+            }
+        }
+        peak
+    });
+    println!(
+        "{MANY} alerts in {:.1?}, {} MB",
+        started.elapsed(),
+        peak >> 10
+    );
+    assert!(peak > 0 && peak < 100 << 10, "{peak} kB");
+}
+
 #[test]
 fn a_stream_outlives_a_reload() {
     let dir = tempfile::tempdir().unwrap();
-    let falco = Falco::start(dir.path());
+    let falco = Falco::start(dir.path(), &["engine.kind=nodriver"]);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().unwrap();
     let seen = runtime.block_on(async {
@@ -80,13 +130,7 @@ fn a_stream_outlives_a_reload() {
         let version = client.unary(Request::new(()), path, codec).await.unwrap();
         assert_eq!(version.into_inner().version, env!("CARGO_PKG_VERSION"));
 
-        client.ready().await.unwrap();
-        let path = "/falco.outputs.service/sub".parse().unwrap();
-        let (_requests, receiver) = tokio::sync::mpsc::unbounded_channel::<()>();
-        let requests = tokio_stream::wrappers::UnboundedReceiverStream::new(receiver);
-        let codec = ProstCodec::<(), Output>::default();
-        let stream = client.streaming(Request::new(requests), path, codec).await;
-        let mut stream = stream.unwrap().into_inner();
+        let mut stream = sub(&mut client).await;
         // A reload that goes well, and one that is told.
         let mut seen = Vec::new();
         for broken in ["- rule: one\n", "- rule: two\n"] {

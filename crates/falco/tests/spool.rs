@@ -5,6 +5,8 @@
     reason = "a test fails by panicking and says what it skips"
 )]
 
+mod harness;
+
 use std::{
     collections::HashSet,
     env,
@@ -17,9 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use falco_capture::{Machine, Writer};
-use falco_event::{Builder, Event, codes};
-use falco_state::{State, Thread};
+use harness::{peak_kb, write_capture};
 
 /// How often each is killed; more by `SPOOL_KILLS=50`.
 const KILLS: u64 = 4;
@@ -126,27 +126,6 @@ outputs_spool: {path: spool}
 log_syslog: false
 ";
 
-fn write_capture(path: &Path, alerts: u64) {
-    let mut state = State::default();
-    state.add_thread(Thread {
-        tid: 42,
-        pid: 42,
-        ptid: 1,
-        ..Thread::default()
-    });
-    state.settle();
-    let file = File::create(path).unwrap();
-    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
-    for number in 0..alerts {
-        let event = Builder::new(codes::SYSCALL_CHDIR_X, 1_000 + number, 42)
-            .i64(0)
-            .str(b"/")
-            .finish();
-        writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
-    }
-    writer.finish().unwrap();
-}
-
 /// The numbers of a line: of the run, of the event.
 fn numbers(line: &str) -> (u64, u64) {
     let (rest, event) = line.rsplit_once(' ').unwrap();
@@ -246,11 +225,7 @@ fn a_hundred_thousand_alerts_come_in_order_in_little_memory() {
         let mut falco = Process::falco(dir.path(), 0, &address);
         let mut peak = 0;
         while !falco.ends_within(Duration::from_millis(20)) {
-            let status = fs::read_to_string(format!("/proc/{}/status", falco.0.id()));
-            let status = status.unwrap_or_default();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-            peak = kilobytes.unwrap_or(0_u64).max(peak);
+            peak = peak_kb(falco.0.id()).max(peak);
             assert!(
                 started.elapsed() < Duration::from_mins(5),
                 "it does not end"

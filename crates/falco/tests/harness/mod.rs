@@ -17,6 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use falco_capture::{Machine, Writer};
+use falco_event::{Builder, Event, codes};
+use falco_state::{State, Thread};
 use serde_json::Value;
 
 const START: Duration = Duration::from_mins(1);
@@ -289,4 +292,34 @@ impl Drop for Group {
             }
         }
     }
+}
+
+/// A capture of so many changes of directory, a nanosecond apart.
+pub(crate) fn write_capture(path: &Path, events: u64) {
+    let mut state = State::default();
+    state.add_thread(Thread {
+        tid: 42,
+        pid: 42,
+        ptid: 1,
+        ..Thread::default()
+    });
+    state.settle();
+    let file = fs::File::create(path).unwrap();
+    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
+    for number in 0..events {
+        let event = Builder::new(codes::SYSCALL_CHDIR_X, 1_000 + number, 42)
+            .i64(0)
+            .str(b"/")
+            .finish();
+        writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+/// The most memory that a process had so far; 0 when it is gone.
+pub(crate) fn peak_kb(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    kilobytes.unwrap_or(0)
 }
