@@ -142,6 +142,15 @@ pub enum News {
 /// How many requests and answers wait. When there is no room, a question is not asked and an answer has to wait.
 const QUEUE: usize = 1024;
 
+/// What the thread is asked.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// What runtimes know of a container.
+    Find(String),
+    /// Whoever asks for this container next asks for another run of it.
+    Ended(String),
+}
+
 /// Where news go in.
 #[derive(Clone, Debug)]
 pub(crate) struct Teller {
@@ -160,7 +169,7 @@ impl Teller {
 /// The thread that asks.
 #[derive(Debug)]
 pub struct Runtimes {
-    asks: mpsc::Sender<String>,
+    asks: mpsc::Sender<Ask>,
     news: mpsc::Receiver<News>,
     told: Arc<AtomicBool>,
     calls: Arc<AtomicU64>,
@@ -204,7 +213,13 @@ impl Runtimes {
 
     /// Asks for a container. Whether there was room for the question: if not, ask again later.
     pub fn ask(&self, id: &str) -> bool {
-        self.asks.try_send(id.to_owned()).is_ok()
+        self.asks.try_send(Ask::Find(id.to_owned())).is_ok()
+    }
+
+    /// A container has ended: one of the same id is asked for anew, however short ago it was told of. Without room for that, it is not in
+    /// the first second.
+    pub fn ended(&self, id: &str) {
+        let _ = self.asks.try_send(Ask::Ended(id.to_owned()));
     }
 
     /// What was learned, if anything.

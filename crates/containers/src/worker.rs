@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    Config, EngineKind, News, Teller,
+    Ask, Config, EngineKind, News, Teller,
     engines::{Engine, Failure},
     info::Info,
     kubernetes,
@@ -59,7 +59,7 @@ struct Named {
 /// Listens and asks until it is to stop.
 pub(crate) async fn run(
     config: Config,
-    mut asked: mpsc::Receiver<String>,
+    mut asked: mpsc::Receiver<Ask>,
     tell: Teller,
     mut stopped: oneshot::Receiver<()>,
     calls: Arc<AtomicU64>,
@@ -91,9 +91,10 @@ pub(crate) async fn run(
     loop {
         tokio::select! {
             _ = &mut stopped => return,
-            id = asked.recv() => match id {
+            ask = asked.recv() => match ask {
                 None => return,
-                Some(id) => if shared.recent().begin(&id) {
+                Some(Ask::Ended(id)) => shared.recent().ended(&id),
+                Some(Ask::Find(id)) => if shared.recent().begin(&id) {
                     tokio::spawn(find(shared.clone(), id));
                 }
             }
@@ -289,6 +290,13 @@ impl Recent {
 
     fn end(&mut self, id: &str) {
         self.note(id, Some(Instant::now()));
+    }
+
+    /// What was told is of no use any more. Whoever is being asked answers for the next run.
+    fn ended(&mut self, id: &str) {
+        if matches!(self.told.get(id), Some(Some(_))) {
+            self.forget(id);
+        }
     }
 
     fn forget(&mut self, id: &str) {

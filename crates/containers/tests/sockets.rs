@@ -184,9 +184,13 @@ fn those_that_are_there_and_those_that_come() {
         wait_for(&mut runtimes, |_| true),
         News::Unknown { id: "cafe".into() }
     );
+    // Another run of it is something else.
+    runtimes.ended("beef");
+    runtimes.ask("beef");
+    wait_for(&mut runtimes, added("beef"));
     let paths: Vec<String> = paths.try_iter().collect();
     let count = |part: &str| paths.iter().filter(|path| path.contains(part)).count();
-    assert_eq!(count("/beef/"), 1, "{paths:?}");
+    assert_eq!(count("/beef/"), 2, "{paths:?}");
     assert!(count("/images/") <= 2, "{paths:?}");
     assert!(count("/cafe/") <= 6);
     assert_eq!(runtimes.calls() as usize, paths.len());

@@ -95,6 +95,9 @@ impl Containers {
                     .extend(json.map(|json| notification(b"container", json))),
                 News::Ended(_) => {
                     self.asked.remove(&ix);
+                    if let Some(runtimes) = &self.runtimes {
+                        runtimes.ended(&String::from_utf8_lossy(&container.full_id));
+                    }
                     let json = json.map(|json| notification(b"container_removed", json));
                     self.made.extend(json);
                 }

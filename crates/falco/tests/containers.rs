@@ -262,6 +262,21 @@ fn podman() {
     assert_eq!(field(&found, "container.full_id"), early);
     assert_eq!(field(&found, "container.name"), "early");
 
+    // The same container runs again a moment later.
+    podman.start(&[], "twice", &["/bin/sleep", "0.03"]).unwrap();
+    podman.run(&["start", "--attach", "twice"]).unwrap();
+    for run in ["first", "second"] {
+        let found = falco.wait(|alert| {
+            field(alert, "proc.cmdline") == "sleep 0.03"
+                && field(alert, "container.name") == "twice"
+        });
+        assert!(
+            found.is_some(),
+            "no name of the {run} run: {}",
+            falco.seen()
+        );
+    }
+
     // The engine goes away and comes back.
     drop(service);
     fs::remove_file(&socket).unwrap();
