@@ -147,11 +147,13 @@ fn markdown(class: &Class) -> String {
     );
     out.push_str("Name | Type | Description\n:----|:-----|:-----------\n");
     for field in listed(class) {
-        let ty = type_of(field);
+        let (name, ty) = (field.name, type_of(field));
+        // Else `<NA>` is a tag.
+        let about = field.about.replace('<', "&lt;");
         let _ = if field.flags.any(Flags::LIST) {
-            writeln!(out, "`{}` | LIST({ty}) | {}", field.name, field.about)
+            writeln!(out, "`{name}` | LIST({ty}) | {about}")
         } else {
-            writeln!(out, "`{}` | {ty} | {}", field.name, field.about)
+            writeln!(out, "`{name}` | {ty} | {about}")
         };
     }
     out

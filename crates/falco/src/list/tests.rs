@@ -61,6 +61,7 @@ fn markdown_has_a_table_a_class() {
     let head = "\n\nEvent Sources: syscall \n\nName | Type | Description\n:----|:-----|:-----------\n`evt.num` | UINT64 | ";
     assert!(text.contains(head));
     assert!(text.contains("\n`fd.types` | LIST(CHARBUF) | "));
+    assert!(text.contains("&lt;NA>") && !text.contains('<'));
 }
 
 #[test]
