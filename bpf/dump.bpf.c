@@ -5,6 +5,7 @@
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include "include/read.h"
 
 #include "lib/flags.h"
 #include "lib/socket.h"

@@ -5,6 +5,7 @@
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include "include/read.h"
 
 #include "process/exec.c"
 #include "process/exit.c"

@@ -17,6 +17,7 @@ enum abi {
 };
 
 struct call {
+	struct task_struct *task;
 	u64 args[6];
 	long ret;
 	enum abi abi;
@@ -234,6 +235,14 @@ static __always_inline bool ignored(long ret)
 	return (bpf_get_current_pid_tgid() >> 32) == config.own_pid || (config.drop_failed && ret < 0);
 }
 
+/* The same for the task that made a call. */
+static __always_inline bool call_ignored(const struct call *call)
+{
+	struct task_struct *task = call->task;
+
+	return BPF_CORE_READ(task, tgid) == config.own_pid || (config.drop_failed && call->ret < 0);
+}
+
 /* The same for calls that only the 32-bit interface has: they reach us through the dispatcher alone. */
 #define SYSCALL_32(name)                                                        \
 	static __always_inline void on_##name(const struct call *call);         \
@@ -241,10 +250,10 @@ static __always_inline bool ignored(long ret)
 	int any_##name(u64 *ctx)                                                \
 	{                                                                       \
 		struct pt_regs *regs = (void *)ctx[0];                          \
-		struct call call = {.ret = ctx[1]};                             \
-		if (ignored(call.ret))                                          \
+		struct call call = {.task = current_task(), .ret = ctx[1]};     \
+		if (call_ignored(&call))                                        \
 			return 0;                                               \
-		call.abi = abi_of(regs, current_task());                        \
+		call.abi = abi_of(regs, call.task);                             \
 		if (call.abi == ABI_32 || call.abi == ABI_IN_MEMORY)            \
 			narrow_args(&call, regs);                               \
 		else                                                            \
@@ -259,10 +268,10 @@ static __always_inline bool ignored(long ret)
 	SEC("tracepoint/syscalls/sys_exit_" #name)                              \
 	int one_##name(struct sys_exit_ctx *ctx)                                \
 	{                                                                       \
-		struct call call = {.ret = ctx->ret};                           \
-		if (ignored(call.ret))                                          \
+		struct call call = {.task = bpf_get_current_task_btf(), .ret = ctx->ret}; \
+		if (call_ignored(&call))                                        \
 			return 0;                                               \
-		native_args(&call, (void *)bpf_task_pt_regs(bpf_get_current_task_btf())); \
+		native_args(&call, (void *)bpf_task_pt_regs(call.task));        \
 		on_##name(&call);                                               \
 		return 0;                                                       \
 	}                                                                       \

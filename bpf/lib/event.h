@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../include/maps.h"
+#include "untold.h"
 
 #define HEADER_BYTES 26
 
@@ -223,6 +224,12 @@ static __always_inline bool within_share(void *ring, u64 size, enum drop_cause g
 	return true;
 }
 
+/* Its first parameter, where the schema says that it is a descriptor. */
+static __always_inline s64 result_of(const struct scratch *s)
+{
+	return *(s64 *)&s->data[(HEADER_BYTES + 2 * HEADER_PARAMS(s)) & EVENT_MASK];
+}
+
 static __always_inline void event_write(struct scratch *s, enum drop_cause group)
 {
 	struct counters *count = my_counters();
@@ -232,6 +239,7 @@ static __always_inline void event_write(struct scratch *s, enum drop_cause group
 
 	if (!count)
 		return;
+	count_telling(code, result_of(s));
 	count->events++;
 	if (size < EVENT_MAX) {
 		HEADER_LENGTH(s) = size;

@@ -16,15 +16,20 @@ static __always_inline struct task_struct *current_task(void)
 	return (struct task_struct *)bpf_get_current_task();
 }
 
-static __always_inline struct file *file_of(s32 fd)
+static __always_inline struct file *file_in(struct task_struct *task, s32 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(current_task(), files, fdt);
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
 
 	if (fd < 0 || (u32)fd >= BPF_CORE_READ(table, max_fds))
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	read_kernel(&file, sizeof(file), &files[fd]);
 	return file;
+}
+
+static __always_inline struct file *file_of(s32 fd)
+{
+	return file_in(current_task(), fd);
 }
 
 /* As stat shows it: twelve bits of major number between the minor's. */

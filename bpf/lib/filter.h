@@ -7,6 +7,7 @@
 
 #include "call.h"
 #include "file.h"
+#include "untold.h"
 
 #define FILTER_CELLS (1 << 18)
 #define FILTER_OUTCOMES (1 << 13)
@@ -31,7 +32,8 @@ struct filter_call {
 };
 
 struct filter {
-	u32 files; /* whether files that are opened matter later */
+	u32 files;  /* whether files that are opened matter later */
+	u32 closes; /* whether closing does, whatever is closed */
 	u8 classes[256];
 	u32 cells[FILTER_CELLS];
 	u16 outcomes[FILTER_OUTCOMES];
@@ -103,12 +105,16 @@ static __always_inline s64 filter_path(const struct filter *f, struct scratch *s
 }
 
 /* Whether a rule may match the opening of a file; `flags` as they are on the wire. */
-static __always_inline bool open_may_match(const struct filter *f, u16 code, s64 result, u32 flags, const void *path)
+SHARED bool open_may_match(u32 code, s64 result, u32 flags, u64 path)
 {
-	const struct filter_call *call = &f->calls[code & (FILTER_CALLS - 1)];
+	struct filter *f = my_filter();
+	const struct filter_call *call;
 	struct scratch *s;
 	s64 outcome;
 
+	if (!f)
+		return true;
+	call = &f->calls[code & (FILTER_CALLS - 1)];
 	if (!filter_sends(f, call->first, result, flags))
 		return false;
 	/* Of a directory rules compare another path. */
@@ -117,57 +123,54 @@ static __always_inline bool open_may_match(const struct filter *f, u16 code, s64
 	s = take_scratch();
 	if (!s)
 		return true;
-	outcome = filter_path(f, s, path);
+	outcome = filter_path(f, s, (void *)path);
 	give_back(s);
 	if (outcome < 0)
 		return true;
 	return filter_sends(f, f->outcomes[(call->outcomes - 1 + outcome) & (FILTER_OUTCOMES - 1)], result, flags);
 }
 
-#define S_IFMT 0170000
-#define S_IFDIR 0040000
 /* The file systems that nobody mounts have it: those of sockets, pipes, memfds and the other nameless files. */
 #define SB_NOUSER (1UL << 31)
 
-enum opened {
-	OPENED_NOTHING,
-	/* Paths are not relative to it, and it is no end of a connection. */
-	OPENED_JUST_FILE,
-	OPENED_ELSE,
-};
-
-/* What a descriptor of the current process is. The tables are followed by loads, which are cheaper than reads where pointers have types. */
-static __always_inline enum opened what_is(s32 fd)
+/* Whether a descriptor is a file that paths are not relative to, and no end of a connection. */
+static __always_inline bool is_just_file(struct task_struct *task, s32 fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct fdtable *table = task->files->fdt;
-	struct super_block *sb;
+	struct file *file = file_in(task, fd);
 	struct inode *inode;
-	struct file *file = NULL;
 
-	if (fd < 0 || (u32)fd >= table->max_fds)
-		return OPENED_NOTHING;
-	bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
 	if (!file)
-		return OPENED_NOTHING;
+		return false;
 	inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
-		return OPENED_ELSE;
-	sb = BPF_CORE_READ(inode, i_sb);
-	return BPF_CORE_READ(sb, s_flags) & SB_NOUSER ? OPENED_ELSE : OPENED_JUST_FILE;
+	return (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFDIR && !(BPF_CORE_READ(inode, i_sb, s_flags) & SB_NOUSER);
 }
 
 /* Whether the opening of a file has to be sent. */
 static __always_inline bool open_needed(u16 code, const struct call *call, u32 flags, const void *path)
 {
 	struct filter *f = my_filter();
+	struct untold untold;
 
-	if (!f || open_may_match(f, code, call->ret, flags, path))
+	if (!f || open_may_match(code, call->ret, flags, (u64)path))
 		return true;
 	if (call->ret >= 0) {
-		if (f->files || what_is(call->ret) != OPENED_JUST_FILE)
+		untold = untold_at(call->task, call->ret);
+		if (f->files || !is_just_file(call->task, call->ret))
 			return true;
+		if (untold.mark)
+			untold.mark->untold = untold.holds;
 	}
+	count_filtered();
+	return false;
+}
+
+/* Whether the closing of a descriptor has to be sent. */
+static __always_inline bool close_needed(const struct call *call)
+{
+	struct filter *f = my_filter();
+
+	if (!f || f->closes || !was_untold(call->task, arg_fd(call, 0)))
+		return true;
 	count_filtered();
 	return false;
 }

@@ -7,41 +7,16 @@
 
 SYSCALL(close)
 {
-	struct scratch *s = BEGIN(SYSCALL_CLOSE_X);
+	struct scratch *s;
 
+	if (!close_needed(call))
+		return;
+	s = BEGIN(SYSCALL_CLOSE_X);
 	if (!s)
 		return;
 	put_s64(s, call->ret);
 	put_s64(s, arg_fd(call, 0));
 	event_send(s, DROP_CLOSE);
-}
-
-/* The beginning of the call, where what is closed is still there: instead of its end, when only the state needs to know of it. A
- * descriptor that is there is gone afterwards, whatever the result. */
-SEC("tracepoint/syscalls/sys_enter_close")
-int closing(struct sys_enter_ctx *ctx)
-{
-	s64 fd = (s32)ctx->args[0];
-	struct scratch *s;
-
-	if (ignored(0))
-		return 0;
-	switch (what_is(fd)) {
-	case OPENED_NOTHING:
-		return 0;
-	case OPENED_JUST_FILE:
-		count_filtered();
-		return 0;
-	case OPENED_ELSE:
-		break;
-	}
-	s = BEGIN(SYSCALL_CLOSE_X);
-	if (!s)
-		return 0;
-	put_s64(s, 0);
-	put_s64(s, fd);
-	event_send(s, DROP_CLOSE);
-	return 0;
 }
 
 SYSCALL(close_range)

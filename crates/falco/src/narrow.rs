@@ -114,7 +114,7 @@ fn encode(filter: &pushdown::Filter) -> probe::Filter {
     };
     probe::Filter {
         files: filter.files.is_some(),
-        closes_are_state: !filter.closes,
+        closes: filter.closes,
         classes,
         cells,
         outcomes,

@@ -9,8 +9,8 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
 pub struct Filter {
     /// Whether files that are opened and closed have to be known later.
     pub files: bool,
-    /// Whether descriptors that are closed are only to be known, and no more has to be told of it.
-    pub closes_are_state: bool,
+    /// Whether closing has to be known of every descriptor, even of those whose opening was not.
+    pub closes: bool,
     /// Of each byte of a path its class, from 1 on.
     pub classes: [u8; 256],
     /// Rows of an automaton over paths: the outcome at the end of the path, then for each class where the next row begins.
@@ -44,11 +44,11 @@ const STEP_BYTES: usize = 24;
 const CALL_BYTES: usize = 4;
 /// The size of `struct filter`.
 const BYTES: usize =
-    4 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS + PADDING + STEP_BYTES * STEPS;
+    8 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS + PADDING + STEP_BYTES * STEPS;
 /// The steps begin at a multiple of 8.
-const PADDING: usize = (4 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS)
+const PADDING: usize = (8 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS)
     .next_multiple_of(8)
-    - (4 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS);
+    - (8 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS);
 
 impl Filter {
     /// Where to go on when the event is to be sent.
@@ -70,6 +70,7 @@ impl Filter {
         }
         let mut out = Vec::with_capacity(BYTES);
         out.extend(u32::from(self.files).to_ne_bytes());
+        out.extend(u32::from(self.closes).to_ne_bytes());
         out.extend(self.classes);
         let mut at = out.len() + 4 * CELLS;
         out.extend(self.cells.iter().flat_map(|cell| cell.to_ne_bytes()));

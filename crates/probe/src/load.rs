@@ -15,6 +15,7 @@ use libbpf_rs::{
 use crate::{
     Config, Filter, Foreign, How, Program, Stats, bell::Bell, beside::Beside, error, error::Error,
     filter, foreign, names::Names, numbers, perf, stats::COUNTER_BYTES, tracefs::Tracefs, trial,
+    untold,
 };
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -36,15 +37,8 @@ pub(crate) struct Loaded {
     unsupported: Vec<SyscallCode>,
     /// How many calls are looked at when they begin, too.
     compared: usize,
-    /// Whether files that are opened and closed are reported, and the ends of calls that close.
-    reports: Reports,
-}
-
-/// What of files and their being closed a probe has reported from the start on.
-#[derive(Clone, Copy, Debug)]
-struct Reports {
-    files: bool,
-    ends_of_closes: bool,
+    /// Whether files that are opened and closed have been reported from the start on.
+    reports_files: bool,
 }
 
 /// What is done about calls by the kernel's other interfaces.
@@ -203,8 +197,10 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         _ => BTreeSet::new(),
     };
     select(&mut open, how, foreign, &handlers, &at_functions, &beside).map_err(refused)?;
-    let closing = select_closing(&mut open, config, how, tracefs);
     let mut object = open.load().map_err(refused)?;
+    if let Some(marks) = map_mut(&mut object, "untold_marks") {
+        freeze(&marks).map_err(refused)?;
+    }
     let rings = make_rings(&mut object, config, cpus)?;
     install(&mut object, config.filter.as_ref()).map_err(refused)?;
     let mut links = Vec::new();
@@ -225,8 +221,6 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
             for id in handlers.filter_map(|handler| handler.tracepoint) {
                 links.push(attach(&program, call, id)?);
             }
-        } else if let ("closing", Some(id)) = (name.as_str(), closing) {
-            links.push(attach(&program, CLOSE, id)?);
         }
     }
     links.extend(attach_names(&mut object, &names)?);
@@ -252,10 +246,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         foreign_set,
         unsupported,
         compared: names.tracepoints.len(),
-        reports: Reports {
-            files: config.filter.as_ref().is_none_or(|filter| filter.files),
-            ends_of_closes: closing.is_none(),
-        },
+        reports_files: config.filter.as_ref().is_none_or(|filter| filter.files),
     };
     if how == How::Functions && foreign == Watch::On {
         loaded.watch_foreign().map_err(refused)?;
@@ -352,35 +343,6 @@ fn select(
         });
     }
     Ok(())
-}
-
-/// The call that closes a descriptor.
-const CLOSE: &str = "close";
-
-/// Whether it is enough to hear of descriptors that are no files when they are closed.
-fn only_tracked_closes(filter: Option<&Filter>) -> bool {
-    filter.is_some_and(|filter| filter.closes_are_state && !filter.files)
-}
-
-/// Loads the program for the beginning of `close` instead of that for its end, where that is enough: the number of its tracepoint. Only
-/// where calls are attached one by one there is such a program.
-fn select_closing(
-    open: &mut OpenObject,
-    config: &Config,
-    how: How,
-    tracefs: Option<&Tracefs>,
-) -> Option<u64> {
-    let enough = how == How::PerCall && only_tracked_closes(config.filter.as_ref());
-    let tracepoint = tracefs.filter(|_| enough)?.sys_enter_id(CLOSE)?;
-    let asked = (open.progs()).any(|program| program.name() == "one_close" && program.autoload());
-    for mut program in open.progs_mut().filter(|_| asked) {
-        match program.name().to_string_lossy().as_ref() {
-            "closing" => program.set_autoload(true),
-            "one_close" => program.set_autoload(false),
-            _ => {}
-        }
-    }
-    asked.then_some(tracepoint)
 }
 
 /// Attaches a program to a tracepoint.
@@ -507,6 +469,7 @@ pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, slots: u32, boot
     knobs.extend(u32::from(config.real_paths).to_ne_bytes());
     set_constants(open, "rodata.config", &knobs);
     let tables = [numbers::native(), numbers::narrow(), numbers::by_call()];
+    set_constants(open, "rodata.tells", &untold::tells());
     set_constants(
         open,
         "rodata.calls",
@@ -649,15 +612,13 @@ impl Loaded {
 
     pub(crate) fn refilter(&mut self, filter: Option<&Filter>) -> Result<bool, Error> {
         let files = filter.is_none_or(|filter| filter.files);
-        let ends_of_closes = !only_tracked_closes(filter);
-        let enough =
-            (self.reports.files || !files) && (self.reports.ends_of_closes || !ends_of_closes);
+        let enough = self.reports_files || !files;
         if enough {
             install(&mut self.object, filter).map_err(|cause| Error::Refused {
                 cause: cause.to_string(),
                 detail: String::new(),
             })?;
-            self.reports.files &= files;
+            self.reports_files &= files;
         }
         Ok(enough)
     }
