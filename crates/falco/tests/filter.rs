@@ -1,0 +1,320 @@
+//! What stays in the kernel changes no alert: two falcos, one with and one without the filter, watch the same random doings.
+//!
+//! Needs root and a kernel with BTF; says so and skips where either is missing.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod harness;
+
+use std::{
+    fmt::Write as _,
+    fs,
+    net::{TcpListener, TcpStream},
+    os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
+    path::Path,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use harness::{Falco, can_watch};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use serde_json::Value;
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, count: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % count
+    }
+
+    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        all[self.below(all.len())]
+    }
+}
+
+/// What begins and ends the doings that are compared, by the names of files.
+const ENDS: [&str; 2] = ["begins", "ends"];
+
+/// A rule that the harness waits for.
+const READY: &str = "- rule: ready\n  desc: d\n  condition: evt.type in (open, openat) and fd.name = /etc/shadow and proc.name = cat\n  \
+     output: \"%proc.cmdline\"\n  priority: INFO\n";
+
+/// It, and conditions by chance, about this process alone.
+fn rules(dir: &str, seed: u64, about_files: bool) -> String {
+    let mut dice = Dice(seed);
+    let mut text = READY.to_owned();
+    let _ = writeln!(
+        text,
+        "- rule: end\n  desc: d\n  condition: evt.type = openat and fd.name in ({dir}/{}, {dir}/{})\n  output: \"%fd.name\"\n  priority: INFO",
+        ENDS[0], ENDS[1]
+    );
+    let opens = "evt.type in (open, openat, openat2, creat)";
+    for index in 0..24 {
+        let path = format!("{dir}/{}", dice.of(&["a", "b", "a/b", "x", "a/.h"]));
+        let name = dice.of(&["b", "x", ".h", "c"]);
+        let field = dice.of(&["fd.name", "fs.path.name", "evt.arg.name"]);
+        let one = match dice.below(7) {
+            0 => format!("{field} = {path}"),
+            1 => format!("{field} startswith {path}"),
+            2 => format!("{field} endswith /{name}"),
+            3 => format!("fd.directory in ({path}, {dir})"),
+            4 => format!("fd.filename in ({name}, y)"),
+            5 => "fd.nameraw contains ../".to_owned(),
+            _ => format!("{field} glob */a/*{name}"),
+        };
+        let other = dice.of(&[
+            "evt.is_open_write = true",
+            "evt.is_open_read = true",
+            "evt.rawres >= 0",
+            "evt.failed = true",
+            "evt.res = ENOENT",
+            "evt.arg.flags contains O_TRUNC",
+            "evt.arg.flags contains O_DIRECTORY",
+            "fd.num >= 0",
+        ]);
+        let join = dice.of(&["and", "and", "and not", "or"]);
+        let _ = writeln!(
+            text,
+            "- rule: open {index}\n  desc: d\n  condition: {opens} and proc.pid = {} and ({one} {join} {other})\n  \
+             output: \"%evt.type %evt.rawres %fd.name %fd.nameraw %fd.directory %evt.arg.flags\"\n  priority: INFO",
+            std::process::id()
+        );
+    }
+    let mut later = vec![
+        "evt.type in (dup, dup2, dup3) and fd.type in (ipv4, ipv6)",
+        "evt.type in (dup, dup2, dup3) and fd.type in (pipe, directory)",
+        "evt.type = connect and fd.typechar = 4",
+        "evt.type = fchdir",
+    ];
+    if about_files {
+        later.push("evt.type in (dup, fchmod) and fd.name endswith b");
+    }
+    for (index, condition) in later.iter().enumerate() {
+        let _ = writeln!(
+            text,
+            "- rule: later {index}\n  desc: d\n  condition: {condition} and proc.pid = {}\n  \
+             output: \"%evt.type %evt.rawres %fd.type %fd.name %proc.cwd\"\n  priority: INFO",
+            std::process::id()
+        );
+    }
+    text
+}
+
+/// Opens, copies and closes by chance below a directory, which becomes the working directory.
+fn act(dir: &Path, seed: u64) {
+    let mut dice = Dice(seed);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held: Vec<OwnedFd> = Vec::new();
+    for _ in 0..600 {
+        let name = dice.of(&[
+            "a", "b", "a/b", "a/c", "a/.h", "x", "y", "a/../b", "./x", "a//b", "a/./c", "none/x",
+        ]);
+        let path = match dice.below(3) {
+            0 => name.to_owned(),
+            1 => format!("{}/{name}", dir.display()),
+            _ => format!(
+                "{}/../{}/{name}",
+                dir.display(),
+                dir.file_name().unwrap().display()
+            ),
+        };
+        match dice.below(12) {
+            0..=5 => {
+                let flags = match dice.below(6) {
+                    0 | 1 => OFlags::RDONLY,
+                    2 => OFlags::WRONLY | OFlags::TRUNC,
+                    3 => OFlags::RDWR | OFlags::CREATE,
+                    4 => OFlags::RDONLY | OFlags::DIRECTORY,
+                    _ => OFlags::PATH,
+                };
+                let opened = openat(
+                    CWD,
+                    path.as_str(),
+                    flags | OFlags::CLOEXEC,
+                    Mode::RUSR | Mode::WUSR,
+                );
+                held.extend(opened.ok().filter(|_| dice.below(2) == 0));
+            }
+            6 => {
+                held.extend(TcpStream::connect(address).ok().map(OwnedFd::from));
+                held.extend(listener.accept().ok().map(|(stream, _)| stream.into()));
+            }
+            7 => held.extend(std::io::pipe().ok().map(|(read, _)| OwnedFd::from(read))),
+            8 | 9 if !held.is_empty() => {
+                let from = dice.below(held.len());
+                let to = dice.below(held.len());
+                if from != to && dice.below(2) == 0 {
+                    let mut target = held.swap_remove(to.max(from));
+                    let source = &held[to.min(from)];
+                    let _ = rustix::io::dup2(source, &mut target);
+                    held.push(target);
+                } else {
+                    held.extend(rustix::io::dup(&held[from]).ok());
+                }
+            }
+            10 if !held.is_empty() => {
+                let fd = &held[dice.below(held.len())];
+                let _ = rustix::process::fchdir(fd);
+                let _ = rustix::fs::fchmod(fd, Mode::RWXU);
+                rustix::process::chdir(dir).unwrap();
+            }
+            _ if !held.is_empty() => drop(held.swap_remove(dice.below(held.len()))),
+            _ => {}
+        }
+        if held.len() > 40 {
+            held.clear();
+        }
+    }
+}
+
+/// What the alerts between the ends say, without what differs between two observers.
+fn said(alerts: &[Value]) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let lines = alerts.iter().map(|alert| {
+        // The output begins with the time.
+        let output = text(&alert["output"]);
+        let output = output.split_once(' ').map_or("", |(_, rest)| rest);
+        format!("{}: {output}", text(&alert["rule"]))
+    });
+    let [begins, ends] = ENDS;
+    let from_begin = lines.skip_while(|line| !line.ends_with(begins));
+    from_begin
+        .take_while(|line| !line.ends_with(ends))
+        .collect()
+}
+
+/// `FALCO_TEST_SEEDS` says how many doings are compared; rules of every second ask for files that were opened before.
+#[test]
+fn the_same_alerts_with_and_without_it() {
+    if !can_watch() {
+        return;
+    }
+    let seeds = std::env::var("FALCO_TEST_SEEDS").ok();
+    let seeds: u64 = seeds.map_or(1, |count| count.parse().unwrap());
+    let before = std::env::current_dir().unwrap();
+    for seed in 1..=seeds {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().canonicalize().unwrap();
+        fs::create_dir_all(dir.join("a/.h")).unwrap();
+        for name in ["b", "a/b", "a/c", "x"] {
+            fs::write(dir.join(name), name).unwrap();
+            fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let file = dir.join("rules.yaml");
+        fs::write(
+            &file,
+            rules(&dir.display().to_string(), seed, seed % 2 == 0),
+        )
+        .unwrap();
+        let rules = file.display().to_string();
+        let args = [
+            "-r",
+            &rules,
+            "-o",
+            "json_output=true",
+            "-o",
+            "stdout_output.enabled=true",
+            "-o",
+            "rule_matching=all",
+            "-o",
+            "engine.kind=modern_ebpf",
+        ];
+        let all = [&args[..], &["-o", "kernel_filter=false"]].concat();
+        let (mut with, mut without) = thread::scope(|scope| {
+            let with = scope.spawn(|| Falco::start(&args));
+            let without = Falco::start(&all);
+            (with.join().unwrap(), without)
+        });
+        rustix::process::chdir(&dir).unwrap();
+        let [begins, ends] = ENDS;
+        let _ = fs::File::open(dir.join(begins));
+        act(&dir, seed);
+        let ended = dir.join(ends).display().to_string();
+        let _ = fs::File::open(&ended);
+        rustix::process::chdir(&before).unwrap();
+        for falco in [&mut with, &mut without] {
+            let end = |alert: &Value| alert["output_fields"]["fd.name"] == ended.as_str();
+            assert!(falco.wait(end).is_some(), "{}", falco.seen());
+        }
+        let (with, without) = (said(&with.stop().0), said(&without.stop().0));
+        assert!(without.len() > 200, "only {} alerts", without.len());
+        for (index, (with, without)) in with.iter().zip(&without).enumerate() {
+            assert_eq!(with, without, "alert {index} of seed {seed}");
+        }
+        assert_eq!(with.len(), without.len());
+    }
+}
+
+/// Two processes on two processors open and close without end, and nothing is lost of what matters. `FALCO_TEST_PLANTED` says how often
+/// something does.
+#[test]
+fn a_flood_of_opens_hides_nothing() {
+    if !can_watch() {
+        return;
+    }
+    let planted = std::env::var("FALCO_TEST_PLANTED").ok();
+    let planted: usize = planted.map_or(50, |count| count.parse().unwrap());
+    let temp = tempfile::tempdir().unwrap();
+    let rules = temp.path().join("rules.yaml");
+    fs::write(&rules, READY).unwrap();
+    let mut falco = Falco::start(&[
+        "-r",
+        &rules.display().to_string(),
+        "-o",
+        "json_output=true",
+        "-o",
+        "stdout_output.enabled=true",
+        "-o",
+        "engine.kind=modern_ebpf",
+        "-o",
+        "syscall_event_drops.actions[]=alert",
+        "-o",
+        "syscall_event_drops.threshold=0",
+    ]);
+    let cat = |args: &[&str]| {
+        let mut cat = Command::new("cat");
+        let status = cat.args(args).stdout(Stdio::null()).status();
+        assert!(status.unwrap().success());
+    };
+    let file = std::env::current_exe().unwrap();
+    let ending = AtomicBool::new(false);
+    let pairs: usize = thread::scope(|scope| {
+        let flood = || {
+            let mut pairs = 0;
+            while !ending.load(Ordering::Relaxed) {
+                fs::File::open(&file).unwrap();
+                pairs += 1;
+            }
+            pairs
+        };
+        let floods = [scope.spawn(flood), scope.spawn(flood)];
+        for _ in 0..planted {
+            cat(&["/etc/shadow"]);
+        }
+        ending.store(true, Ordering::Relaxed);
+        floods.into_iter().map(|flood| flood.join().unwrap()).sum()
+    });
+    cat(&["-u", "/etc/shadow"]);
+    let last = |alert: &Value| alert["output_fields"]["proc.cmdline"] == "cat -u /etc/shadow";
+    assert!(falco.wait(last).is_some(), "{}", falco.seen());
+    let (alerts, rest) = falco.stop();
+    let seen = alerts
+        .iter()
+        .filter(|alert| alert["output_fields"]["proc.cmdline"] == "cat /etc/shadow");
+    // The harness reads it, too, until falco is known to see.
+    let seen = seen.count();
+    assert!(
+        seen > planted,
+        "{seen} of {planted} under {pairs} opens\n{rest}"
+    );
+    let dropped = alerts
+        .iter()
+        .find(|alert| alert["rule"] == "Falco internal: syscall event drop");
+    assert!(dropped.is_none(), "{dropped:?}");
+}
