@@ -227,11 +227,17 @@ pub(crate) fn upstream_rules() -> Option<String> {
 
 /// The program that does what needs C.
 pub(crate) fn compile_actions(dir: &Path) -> String {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live/actions.c");
-    let program = dir.join("actions").display().to_string();
+    compile(dir, "actions", &[])
+}
+
+/// A program of `tests/live`.
+pub(crate) fn compile(dir: &Path, name: &str, options: &[&str]) -> String {
+    let source = format!("{}/tests/live/{name}.c", env!("CARGO_MANIFEST_DIR"));
+    let program = dir.join(name).display().to_string();
     assert!(
         Command::new("cc")
-            .args(["-O1", "-o", &program, source])
+            .args(["-O1", "-o", &program, &source])
+            .args(options)
             .status()
             .unwrap()
             .success()
