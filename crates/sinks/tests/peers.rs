@@ -46,18 +46,37 @@ fn alert(number: usize) -> Alert {
 const PLAIN: Range<usize> = 0..COUNT / 2;
 const SECRET: Range<usize> = COUNT / 2..COUNT;
 
-/// Raises the alerts of those numbers for a sink with these keys, and certificates; all must be taken.
+/// Raises the alerts of those numbers for a sink with these keys, and certificates; all must be taken. Before that, strangers are tried.
 fn raise_tls(keys: &[(&str, &str)], certificates: &Certificates, numbers: Range<usize>) {
-    let files = certificates.keys();
-    let files = files.iter().map(|(key, path)| (*key, &**path));
-    let keys: Vec<_> = keys.iter().copied().chain(files).collect();
-    raise(&keys, numbers);
+    let dir = tempfile::tempdir().unwrap();
+    let ours = certificates.keys();
+    let theirs = Certificates::new(dir.path()).keys();
+    let with = |trusted: &[(&'static str, String)], shown: &[(&'static str, String)]| {
+        let files = [&trusted[0], &shown[1], &shown[2]];
+        let files = files.map(|(key, path)| (*key, path.clone()));
+        let keys = keys.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        keys.chain(files).collect::<Vec<_>>()
+    };
+    for (who, mut keys) in [
+        ("the server", with(&theirs, &ours)),
+        ("the client", with(&ours, &theirs)),
+    ] {
+        keys.push(("retries", "0".to_owned()));
+        let troubles = send(&keys, 0..1);
+        assert!(!troubles.is_empty(), "{who} may be a stranger");
+    }
+    assert_eq!(send(&with(&ours, &ours), numbers), [""; 0]);
 }
 
 /// The same without.
 fn raise(keys: &[(&str, &str)], numbers: Range<usize>) {
-    let text =
-        |(key, value): &(&str, &str)| ((*key).to_owned(), Setting::Text((*value).to_owned()));
+    let keys = keys.iter().map(|(key, value)| (*key, (*value).to_owned()));
+    assert_eq!(send(&keys.collect::<Vec<_>>(), numbers), [""; 0]);
+}
+
+/// What goes wrong when the alerts of those numbers are raised for a sink with these keys.
+fn send(keys: &[(&str, String)], numbers: Range<usize>) -> Vec<String> {
+    let text = |(key, value): &(&str, String)| ((*key).to_owned(), Setting::Text(value.clone()));
     let settings = Settings {
         values: keys.iter().map(text).collect(),
         hostname: "host".to_owned(),
@@ -78,7 +97,8 @@ fn raise(keys: &[(&str, &str)], numbers: Range<usize>) {
     let outputs = Outputs::start(options, vec![Box::new(sink)], report).unwrap();
     numbers.for_each(|number| outputs.push(alert(number), Routes::ALL));
     outputs.finish();
-    assert_eq!(*troubles.lock().unwrap(), [""; 0]);
+    let troubles = troubles.lock().unwrap();
+    troubles.clone()
 }
 
 /// The numbers of alerts in JSON.
