@@ -129,7 +129,7 @@ async fn listen(shared: Shared, at: usize) {
     loop {
         let began = Instant::now();
         let outcome = if of.socket.exists() {
-            hear(&shared, of).await
+            hear(&shared, at, of).await
         } else {
             // Not every machine has every runtime.
             Ok(())
@@ -152,10 +152,10 @@ async fn listen(shared: Shared, at: usize) {
 }
 
 /// Lists the containers that are there, and hears of new ones until the runtime goes away.
-async fn hear(shared: &Shared, of: &Named) -> Result<(), Failure> {
+async fn hear(shared: &Shared, at: usize, of: &Named) -> Result<(), Failure> {
     let list = async {
         for id in of.engine.list().await? {
-            tell_of(shared, of, &id).await?;
+            tell_of(shared, at, id).await?;
         }
         Ok(())
     };
@@ -170,7 +170,7 @@ async fn hear(shared: &Shared, of: &Named) -> Result<(), Failure> {
             match stream.next().await {
                 Err(Failure::NotSpoken) => return Ok(false),
                 Ok(None) => return Ok(true),
-                Ok(Some(id)) => tell_of(shared, of, &id).await?,
+                Ok(Some(id)) => tell_of(shared, at, id).await?,
                 Err(failure) => return Err(failure),
             }
         }
@@ -181,21 +181,40 @@ async fn hear(shared: &Shared, of: &Named) -> Result<(), Failure> {
     }
 }
 
-async fn tell_of(shared: &Shared, of: &Named, id: &str) -> Result<(), Failure> {
-    // Who asked for it has been answered a moment ago. A start tells more than that.
-    if id.is_empty() || (!shared.on_start && shared.recent().is_told(id)) {
+/// Tells of a container that a runtime named. In a task of its own: when listening breaks off, who relies on the answer still gets it.
+async fn tell_of(shared: &Shared, at: usize, id: String) -> Result<(), Failure> {
+    // Who asked for it has been answered a moment ago, or is about to be. A start tells more than that.
+    if id.is_empty() || (!shared.recent().begin(&id) && !shared.on_start) {
         return Ok(());
     }
-    let info = match of.get(id).await {
-        // It may be gone again.
-        Err(Failure::NoSuch) => return Ok(()),
-        other => other?,
+    let told = tokio::spawn(tell(shared.clone(), at, id)).await;
+    told.unwrap_or(Ok(()))
+}
+
+async fn tell(shared: Shared, at: usize, id: String) -> Result<(), Failure> {
+    let Some(of) = shared.engines.get(at) else {
+        return Ok(());
     };
-    shared.recent().end(&info.full_id);
-    let json = info.json();
-    let id = info.full_id;
-    shared.tell.send(News::Added { id, json }).await;
-    Ok(())
+    match of.get(&id).await {
+        Ok(info) => {
+            shared.recent().end(&id);
+            shared.recent().end(&info.full_id);
+            let json = info.json();
+            let id = info.full_id;
+            shared.tell.send(News::Added { id, json }).await;
+            Ok(())
+        }
+        Err(failure) => {
+            if shared.recent().give_up(&id) {
+                tokio::spawn(find(shared.clone(), id));
+            }
+            match failure {
+                // It may be gone again.
+                Failure::NoSuch => Ok(()),
+                failure => Err(failure),
+            }
+        }
+    }
 }
 
 /// Looks for a container that somebody saw: at all runtimes at once, so that none waits for another that hangs.
@@ -266,50 +285,73 @@ impl Shared {
 /// Which containers are being asked for, and which were told a moment ago: nobody is asked twice.
 #[derive(Debug, Default)]
 struct Recent {
-    /// When it was told; nothing while it is asked for.
-    told: HashMap<String, Option<Instant>>,
+    standing: HashMap<String, Standing>,
     order: VecDeque<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Standing {
+    /// It is being asked for; `again` if somebody else wanted to as well, and relies on the answer.
+    Asked {
+        again: bool,
+    },
+    Told(Instant),
 }
 
 impl Recent {
     /// Whether to ask.
     fn begin(&mut self, id: &str) -> bool {
-        let asked = matches!(self.told.get(id), Some(None));
-        let ask = !asked && !self.is_told(id);
-        if ask {
-            self.note(id, None);
+        match self.standing.get_mut(id) {
+            Some(Standing::Asked { again }) => {
+                *again = true;
+                return false;
+            }
+            Some(Standing::Told(told)) if told.elapsed() < FRESH => return false,
+            _ => {}
         }
-        ask
+        self.note(id, Standing::Asked { again: false });
+        true
+    }
+
+    /// One runtime did not answer. Whether all are to be asked, for somebody who relies on it.
+    fn give_up(&mut self, id: &str) -> bool {
+        match self.standing.get_mut(id) {
+            Some(Standing::Asked { again }) if *again => true,
+            Some(Standing::Asked { .. }) => {
+                self.forget(id);
+                false
+            }
+            _ => false,
+        }
     }
 
     /// Whether it was told a moment ago.
     fn is_told(&self, id: &str) -> bool {
-        let told = self.told.get(id).copied().flatten();
-        told.is_some_and(|told| told.elapsed() < FRESH)
+        matches!(self.standing.get(id), Some(Standing::Told(told)) if told.elapsed() < FRESH)
     }
 
     fn end(&mut self, id: &str) {
-        self.note(id, Some(Instant::now()));
+        self.note(id, Standing::Told(Instant::now()));
     }
 
     /// What was told is of no use any more. Whoever is being asked answers for the next run.
     fn ended(&mut self, id: &str) {
-        if matches!(self.told.get(id), Some(Some(_))) {
+        if self.is_told(id) {
             self.forget(id);
         }
     }
 
     fn forget(&mut self, id: &str) {
-        self.told.remove(id);
+        self.standing.remove(id);
     }
 
-    fn note(&mut self, id: &str, told: Option<Instant>) {
-        if self.told.insert(id.into(), told).is_none() {
+    fn note(&mut self, id: &str, standing: Standing) {
+        if self.standing.insert(id.into(), standing).is_none() {
             self.order.push_back(id.into());
         }
         while self.order.len() > RECENT {
             if let Some(old) = self.order.pop_front() {
-                self.told.remove(&old);
+                self.standing.remove(&old);
             }
         }
     }

@@ -6,7 +6,10 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -121,7 +124,7 @@ fn start(sockets: &[(EngineKind, PathBuf)]) -> Runtimes {
 }
 
 /// The first news of that kind.
-fn wait_for(runtimes: &mut Runtimes, wanted: impl Fn(&News) -> bool) -> News {
+fn wait_for(runtimes: &mut Runtimes, mut wanted: impl FnMut(&News) -> bool) -> News {
     let deadline = Instant::now() + LONG;
     while Instant::now() < deadline {
         if runtimes.has_news() {
@@ -194,6 +197,78 @@ fn those_that_are_there_and_those_that_come() {
     assert!(count("/images/") <= 2, "{paths:?}");
     assert!(count("/cafe/") <= 6);
     assert_eq!(runtimes.calls() as usize, paths.len());
+}
+
+/// A runtime that tells of a thousand new containers, one after the other.
+fn busy(path: &str, stream: &mut UnixStream) {
+    if path.starts_with("/events") {
+        let lines: Vec<String> = (0..1000)
+            .map(|number| {
+                format!("{{\"Type\":\"container\",\"Actor\":{{\"ID\":\"{number:064x}\"}}}}")
+            })
+            .collect();
+        return send_line(stream, &lines.join("\n"));
+    }
+    match path.strip_prefix("/containers/") {
+        Some("json?all=1") => send(stream, "[]"),
+        Some(path) => {
+            let id = path.split('/').next().unwrap();
+            send(stream, &format!(r#"{{"Id":"{id}","Image":"sha256:f00"}}"#));
+        }
+        None => send(stream, r#"{"Id":"sha256:f00"}"#),
+    }
+}
+
+#[test]
+fn a_thousand_containers_cost_a_call_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let (asked, paths) = mpsc::channel();
+    serve(&socket, asked, busy);
+    let mut runtimes = start(&[(EngineKind::Docker, socket)]);
+    // Each is asked for when its first process is seen, which may be before or after its runtime tells of it.
+    let mut told = std::collections::HashSet::new();
+    for number in 0..1000 {
+        let id = format!("{number:064x}");
+        while !runtimes.ask(&id) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if !told.contains(&id) {
+            wait_for(&mut runtimes, |news| {
+                let News::Added { id: of, .. } = news else {
+                    return false;
+                };
+                told.insert(of.clone());
+                *of == id
+            });
+        }
+    }
+    assert_eq!(told.len(), 1000);
+    let paths: Vec<String> = paths.try_iter().collect();
+    let count = |part: &str| paths.iter().filter(|path| path.contains(part)).count();
+    assert!(count("/images/") <= 8, "{}", count("/images/"));
+    assert_eq!(paths.len(), 1000 + 2 + count("/images/"));
+}
+
+#[test]
+fn who_relies_on_an_answer_that_fails_is_answered_all_the_same() {
+    static GETS: AtomicUsize = AtomicUsize::new(0);
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let (asked, paths) = mpsc::channel();
+    serve(&socket, asked, |path, stream| {
+        if path.starts_with("/containers/beef/") && GETS.fetch_add(1, Ordering::Relaxed) == 0 {
+            thread::sleep(Duration::from_millis(300));
+            let _ = stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+        } else {
+            docker(path, stream);
+        }
+    });
+    let mut runtimes = start(&[(EngineKind::Docker, socket)]);
+    // It was told that there is such a container, and looks at it.
+    while !paths.recv_timeout(LONG).unwrap().contains("/beef/") {}
+    runtimes.ask("beef");
+    wait_for(&mut runtimes, added("beef"));
 }
 
 #[test]

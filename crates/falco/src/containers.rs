@@ -86,8 +86,15 @@ impl Containers {
                 News::Unknown(_) => {
                     let id = String::from_utf8_lossy(&container.full_id);
                     let asks = self.runtimes.as_ref().is_some_and(|it| it.ask(&id));
-                    if asks && !self.config.wait.is_zero() && self.asked.len() < ASKED_MAX {
-                        self.asked.insert(ix, Instant::now() + self.config.wait);
+                    if asks && !self.config.wait.is_zero() {
+                        let now = Instant::now();
+                        if self.asked.len() >= ASKED_MAX {
+                            // Of a container that had one event nobody looks whether its time is over.
+                            self.asked.retain(|_, until| *until > now);
+                        }
+                        if self.asked.len() < ASKED_MAX {
+                            self.asked.insert(ix, now + self.config.wait);
+                        }
                     }
                 }
                 News::Found(_) => self
