@@ -9,7 +9,7 @@ use std::{
 use falco_containers::{News as Told, Runtimes};
 use falco_event::{Builder, Event, codes};
 use falco_sources::Delivery;
-use falco_state::{ContainerIx, News, State, Subject};
+use falco_state::{ContainerIx, Kubernetes, News, State, Subject};
 
 use crate::{
     config::{self, Config, Engine as Driver},
@@ -42,6 +42,10 @@ impl Containers {
     pub(crate) fn watch(config: &Config, state: &mut State) -> Containers {
         let live = matches!(config.engine, Driver::Probe { .. });
         let config = &config.containers;
+        if live {
+            // All of it is told anew.
+            state.kubernetes = Kubernetes::default();
+        }
         state.watch_containers(config.engines, config.fixed.clone(), live);
         let asks = !config.runtimes.engines.is_empty() || config.runtimes.kubernetes.is_some();
         let ask = live && asks;

@@ -53,7 +53,7 @@ fn told(kind: &str, uid: &str, meta: &Value, refs: &Value) -> Vec<u8> {
         .finish()
 }
 
-/// A capture of a process of a pod that is told of and then changes its directory.
+/// A capture of a process of a pod that changes its directory before it is told of, and after.
 fn capture(path: &Path) {
     let mut state = State::default();
     state.add_thread(Thread {
@@ -70,15 +70,17 @@ fn capture(path: &Path) {
     let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
     let refs = json!({"resources": {"Deployment": {"list": ["d"]}, "Namespace": {"list": ["ns"]}, "Service": {"list": ["s"]}}});
     let meta = |name: &str| json!({"name": name, "namespace": "shop", "labels": {"tier": name}});
-    let chdir = Builder::new(codes::SYSCALL_CHDIR_X, 1_000, 42)
-        .i64(0)
-        .str(b"/");
+    let chdir = |time_ns| {
+        let event = Builder::new(codes::SYSCALL_CHDIR_X, time_ns, 42);
+        event.i64(0).str(b"/").finish()
+    };
     for event in [
+        chdir(100),
         told("Pod", POD, &meta("web-1-a"), &refs),
         told("Deployment", "d", &meta("web"), &Value::Null),
         told("Namespace", "ns", &meta("shop"), &Value::Null),
         told("Service", "s", &meta("back"), &Value::Null),
-        chdir.finish(),
+        chdir(1_000),
     ] {
         writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
     }
@@ -128,6 +130,25 @@ fn a_rule_sees_the_deployment_of_a_capture() {
         output.contains("pod=web-1-a ns=shop deployment=web services=(back) tier=shop"),
         "{output}"
     );
+}
+
+#[test]
+fn rules_may_look_at_what_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    capture(&dir.path().join("in.scap"));
+    let told = "
+- rule: Told
+  desc: What Kubernetes tells.
+  condition: evt.type = k8s
+  output: told %evt.type
+  priority: NOTICE
+";
+    fs::write(dir.path().join("told.yaml"), told).unwrap();
+    let with = [&REPLAY[..], &["-r", "told.yaml"]].concat();
+    let out = falco(dir.path(), PLUGIN, &with);
+    let errors = String::from_utf8_lossy(&out.stderr);
+    let of_rule = |alert: &&Value| alert["rule"] == "Told";
+    assert_eq!(alerts(&out).iter().filter(of_rule).count(), 4, "{errors}");
 }
 
 #[test]
