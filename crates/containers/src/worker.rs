@@ -30,6 +30,8 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 8;
 /// How long what was told is not asked for again.
 const FRESH: Duration = Duration::from_secs(1);
+/// How many containers are asked for again after a runtime has failed.
+const LATER: usize = 256;
 /// How many containers it remembers to have asked for.
 const RECENT: usize = 4096;
 
@@ -45,6 +47,8 @@ struct Shared {
     engines: Arc<[Named]>,
     tell: Teller,
     recent: Arc<Mutex<Recent>>,
+    /// The right to ask again for a container.
+    later: Arc<Semaphore>,
     on_start: bool,
 }
 
@@ -80,6 +84,7 @@ pub(crate) async fn run(
         engines: engines.into(),
         tell,
         recent: Arc::default(),
+        later: Arc::new(Semaphore::new(LATER)),
         on_start: config.on_start,
     };
     for at in 0..shared.engines.len() {
@@ -217,37 +222,62 @@ async fn tell(shared: Shared, at: usize, id: String) -> Result<(), Failure> {
     }
 }
 
-/// Looks for a container that somebody saw: at all runtimes at once, so that none waits for another that hangs.
+/// Looks for a container that somebody saw. When a runtime fails, that is told at once, and it is tried again, later each time.
 async fn find(shared: Shared, id: String) {
+    let mut wait = RETRY_MIN;
+    let mut later = None;
+    loop {
+        let trouble = match search(&shared, &id).await {
+            Ok(info) => {
+                // Its runtime may have told by itself meanwhile.
+                if !shared.recent().is_told(&id) {
+                    shared.recent().end(&id);
+                    let json = info.json();
+                    shared.tell.send(News::Added { id, json }).await;
+                }
+                return;
+            }
+            Err(trouble) => trouble,
+        };
+        // A runtime told of it just now.
+        if shared.recent().is_wanted(&id) {
+            continue;
+        }
+        shared.recent().forget(&id);
+        let failed = trouble.is_some();
+        if later.is_none() {
+            if let Some(trouble) = trouble {
+                shared.tell.send(News::Trouble(trouble)).await;
+            }
+            shared.tell.send(News::Unknown { id: id.clone() }).await;
+            later = shared.later.try_acquire().ok();
+        }
+        if !failed || later.is_none() || wait > RETRY_MAX {
+            return;
+        }
+        sleep(wait).await;
+        wait *= 2;
+        if !shared.recent().begin(&id) {
+            return;
+        }
+    }
+}
+
+/// Asks all runtimes at once, so that none waits for another that hangs. The error says what one of them failed with, if any did.
+async fn search(shared: &Shared, id: &str) -> Result<Info, Option<String>> {
     let mut searches = JoinSet::new();
     for at in 0..shared.engines.len() {
-        searches.spawn(find_at(shared.clone(), at, id.clone()));
+        searches.spawn(find_at(shared.clone(), at, id.to_owned()));
     }
     let mut trouble = None;
     while let Some(found) = searches.join_next().await {
         match found {
-            Ok(Ok(info)) => {
-                // Its runtime may have told by itself meanwhile.
-                if shared.recent().is_told(&id) {
-                    return;
-                }
-                shared.recent().end(&id);
-                let json = info.json();
-                shared.tell.send(News::Added { id, json }).await;
-                return;
-            }
+            Ok(Ok(info)) => return Ok(info),
             Ok(Err((_, Failure::NoSuch | Failure::Absent(_)))) | Err(_) => {}
-            Ok(Err((at, failure))) => trouble = Some((at, failure)),
+            Ok(Err((at, failure))) => trouble = shared.engines.get(at).zip(Some(failure)),
         }
     }
-    shared.recent().forget(&id);
-    if let Some((at, failure)) = trouble
-        && let Some(of) = shared.engines.get(at)
-    {
-        let trouble = format!("containers: {}: {failure}", of.name);
-        shared.tell.send(News::Trouble(trouble)).await;
-    }
-    shared.tell.send(News::Unknown { id }).await;
+    Err(trouble.map(|(of, failure)| format!("containers: {}: {failure}", of.name)))
 }
 
 /// Asks one runtime until it knows the container, for a while.
@@ -321,6 +351,14 @@ impl Recent {
                 self.forget(id);
                 false
             }
+            _ => false,
+        }
+    }
+
+    /// Whether somebody else wanted to ask since the last time.
+    fn is_wanted(&mut self, id: &str) -> bool {
+        match self.standing.get_mut(id) {
+            Some(Standing::Asked { again }) => std::mem::take(again),
             _ => false,
         }
     }

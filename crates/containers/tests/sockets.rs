@@ -7,7 +7,7 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     sync::{
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -268,6 +268,29 @@ fn who_relies_on_an_answer_that_fails_is_answered_all_the_same() {
     // It was told that there is such a container, and looks at it.
     while !paths.recv_timeout(LONG).unwrap().contains("/beef/") {}
     runtimes.ask("beef");
+    wait_for(&mut runtimes, added("beef"));
+}
+
+#[test]
+fn a_runtime_that_recovers_is_asked_again() {
+    static WELL: AtomicBool = AtomicBool::new(false);
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let (asked, _paths) = mpsc::channel();
+    serve(&socket, asked, |path, stream| {
+        if path.starts_with("/events") || path.contains("all=1") {
+            // It has nothing to tell by itself.
+            thread::sleep(LONG);
+        } else if WELL.load(Ordering::Relaxed) {
+            docker(path, stream);
+        } else {
+            let _ = stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let mut runtimes = start(&[(EngineKind::Docker, socket)]);
+    runtimes.ask("beef");
+    wait_for(&mut runtimes, unknown);
+    WELL.store(true, Ordering::Relaxed);
     wait_for(&mut runtimes, added("beef"));
 }
 

@@ -132,3 +132,27 @@ fn a_collector_is_asked_again() {
     assert_eq!(asked[1].kinds["Pod"], "true");
     assert_eq!(asked[1].kinds.len(), KINDS.len());
 }
+
+#[test]
+fn certificates_that_cannot_be_read_are_told() {
+    let mut runtimes = Runtimes::start(Config {
+        kubernetes: Some(Kubernetes {
+            node: "one".into(),
+            from: KubernetesSource::Collector {
+                address: "127.0.0.1:9".into(),
+                ca: Some("/nowhere/ca.pem".into()),
+            },
+        }),
+        ..Config::default()
+    })
+    .unwrap();
+    let deadline = Instant::now() + LONG;
+    let trouble = loop {
+        assert!(Instant::now() < deadline);
+        match runtimes.take() {
+            Some(News::Trouble(trouble)) => break trouble,
+            _ => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    assert!(trouble.contains("/nowhere/ca.pem"), "{trouble}");
+}
