@@ -278,19 +278,6 @@ static __always_inline void take_splice(struct request *r, struct io_kiocb *req)
 		r->other += TABLE_BASE;
 }
 
-/* The address is the kernel's copy already. */
-static __always_inline void take_bind(struct request *r, struct io_kiocb *req)
-{
-	struct io_bind *bind = (void *)req;
-	u32 length = BPF_CORE_READ(bind, addr_len);
-
-	if (length > SOCKADDR_MAX)
-		length = SOCKADDR_MAX;
-	if (!bpf_probe_read_kernel(r->addr, masked(length, SOCKADDR_MAX),
-				   (char *)BPF_CORE_READ(req, async_data) + bpf_core_field_offset(struct io_async_msghdr, addr)))
-		r->addr_length = length;
-}
-
 static __always_inline void take_pipe(struct request *r, struct io_kiocb *req)
 {
 	struct io_pipe *pipe = (void *)req;
@@ -398,7 +385,7 @@ int uring_submitted(u64 *ctx)
 		break;
 	case OP_BIND:
 		if (bpf_core_type_exists(struct io_bind))
-			take_bind(r, req);
+			r->addr_length = BPF_CORE_READ((struct io_bind *)req, addr_len);
 		break;
 	case OP_LISTEN:
 		if (bpf_core_type_exists(struct io_listen))
@@ -665,15 +652,28 @@ static __always_inline void pieces_by(const struct request *r, s32 result)
 	send_request(s, DROP_OTHER);
 }
 
-static __always_inline void bound_by(const struct request *r, struct sock *sk, s32 result)
+/* The kernel's copy of the address of a bind: all that goes with the request, or a part of it; which one depends on the kernel. */
+static __always_inline void *bind_address(struct io_kiocb *req, struct sock *sk)
 {
+	char *data = BPF_CORE_READ(req, async_data);
+	u16 family = 0;
+
+	if (data && !bpf_probe_read_kernel(&family, sizeof(family), data) && family == BPF_CORE_READ(sk, __sk_common.skc_family))
+		return data;
+	return data ? data + bpf_core_field_offset(struct io_async_msghdr, addr) : NULL;
+}
+
+static __always_inline void bound_by(const struct request *r, struct io_kiocb *req, struct sock *sk, s32 result)
+{
+	u32 length = r->addr_length > SOCKADDR_MAX ? SOCKADDR_MAX : r->addr_length;
 	struct scratch *s = BEGIN_REQUEST(SOCKET_BIND_X);
 
 	if (!s)
 		return;
 	put_s64(s, result);
-	bpf_probe_read_kernel(s->path, sizeof(r->addr), r->addr);
-	put_bound(s, result == 0 ? sk : NULL, r->addr_length);
+	if (bpf_probe_read_kernel(s->path, masked(length, SOCKADDR_MAX), bind_address(req, sk)))
+		length = 0;
+	put_bound(s, result == 0 ? sk : NULL, length);
 	put_s64(s, old_file(r));
 	send_request(s, DROP_OTHER);
 }
@@ -773,8 +773,9 @@ static __always_inline void path_by(const struct request *r, s32 result)
 	send_request(s, DROP_DIR_FILE);
 }
 
-static __always_inline void report(const struct request *r, struct sock *sk, s32 result)
+static __always_inline void report(const struct request *r, struct io_kiocb *req, s32 result)
 {
+	struct sock *sk = sock_of_file(BPF_CORE_READ(req, file));
 	u16 call = operations[masked(r->op, OPS_MAX - 1)];
 
 	if (call != OP_REPORTED) {
@@ -825,7 +826,7 @@ static __always_inline void report(const struct request *r, struct sock *sk, s32
 		pieces_by(r, result);
 		break;
 	case OP_BIND:
-		bound_by(r, sk, result);
+		bound_by(r, req, sk, result);
 		break;
 	case OP_PIPE:
 		pipe_by(r, result);
@@ -870,7 +871,7 @@ int uring_completed(u64 *ctx)
 	if (!r)
 		return 0;
 	if (!config.drop_failed || result >= 0)
-		report(r, sock_of_file(BPF_CORE_READ(req, file)), result);
+		report(r, req, result);
 	if (!ctx[1])
 		return 0;
 	if (may_repeat(r->op)) {

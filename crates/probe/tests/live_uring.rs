@@ -458,6 +458,9 @@ fn a_server_by_a_ring() {
         if notes.get(2) < 0 {
             call!(libc::SYS_bind, server, place, 16);
         }
+        addr[2] = 7;
+        ring.run(56, server, [16, place as u64, 0, 0]);
+        addr[2] = 0;
         notes.put(3, ring.run(57, server, [0, 0, pair(3, 0), 0]));
         if notes.get(3) < 0 {
             call!(libc::SYS_listen, server, 3);
@@ -484,6 +487,8 @@ fn a_server_by_a_ring() {
     let (server, port) = (note[1], note[4]);
     if note[2] == 0 {
         said!(seen, "bind res=0 addr=127.0.0.1:0 fd={server}");
+        let einval = -libc::EINVAL;
+        said!(seen, "bind res={einval} addr=127.0.0.1:1792 fd={server}");
         said!(seen, "listen res=0 fd={server} backlog=3");
     }
     for accepted in [note[5], note[6]] {
