@@ -62,9 +62,14 @@ pub(crate) fn configure(config: &Config) {
     ISO.store(config.time_iso, Ordering::Relaxed);
 }
 
+/// Whether lines of a level are shown.
+pub(crate) fn shows(level: Level) -> bool {
+    level as u8 <= SHOWN.load(Ordering::Relaxed)
+}
+
 /// Says something.
 pub(crate) fn line(level: Level, text: &str) {
-    if level as u8 > SHOWN.load(Ordering::Relaxed) {
+    if !shows(level) {
         return;
     }
     let text = text.trim_end_matches('\n');

@@ -95,7 +95,10 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
         );
     }
     let calls = syscalls::select(&config, &rules);
-    let filter = narrow::derive(&config, &rules, &calls);
+    // Nobody sees what a dry run does not tell.
+    let filter = (!options.dry_run || log::shows(Level::Debug))
+        .then(|| narrow::derive(&config, &rules, &calls))
+        .flatten();
     let extra = narrow::Extra::of(&rules, &calls);
     check_rings(&config)?;
     config.metrics.check()?;

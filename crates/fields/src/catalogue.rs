@@ -288,10 +288,16 @@ impl Catalog for Catalogue {
     }
 
     fn label<'n>(&self, name: &'n str) -> &'n str {
-        match parse(name, self.has_kubernetes()) {
-            Ok(Some(parsed)) => name.get(..parsed.info.name.len()).unwrap_or(name),
-            _ => name,
-        }
+        let info = match self.slots.get(name).and_then(|slot| self.wanted(*slot)) {
+            Some(wanted) if wanted.id == Id::Static => None,
+            Some(wanted) => Some(wanted.info),
+            None => parse(name, self.has_kubernetes())
+                .ok()
+                .flatten()
+                .map(|parsed| parsed.info),
+        };
+        info.and_then(|info| name.get(..info.name.len()))
+            .unwrap_or(name)
     }
 
     fn service_port(&self, name: &str) -> Option<u16> {

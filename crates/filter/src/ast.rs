@@ -3,6 +3,7 @@
 //! A tree is never deeper than [`MAX_DEPTH`]: [`parse`] and [`Expr::substitute`] see to it, so walking one recursively is safe.
 
 use std::fmt;
+use std::sync::Arc;
 
 mod lex;
 mod parse;
@@ -59,8 +60,8 @@ pub enum Expr {
     Not(Box<Expr>, Pos),
     /// A name that stands for a condition (a macro). It has to be substituted before compiling.
     Ident(String, Pos),
-    /// A comparison.
-    Check(Box<Check>),
+    /// A comparison; shared by all trees that the macro it is written in was put into.
+    Check(Arc<Check>),
 }
 
 /// A comparison: `left op right`.

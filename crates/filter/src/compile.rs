@@ -30,6 +30,8 @@ pub struct Compiler {
     tests: Tests,
     /// The tests by what they ask.
     index: HashMap<Key, u32, FxBuildHasher>,
+    /// What came of comparisons that stand in more than one tree, by their address.
+    compiled: HashMap<usize, Compiled, FxBuildHasher>,
     seeds: [RandomState; 2],
 }
 
@@ -71,8 +73,16 @@ impl fmt::Write for Digest {
     }
 }
 
+/// A comparison with what came of it. That it is kept keeps its address.
+#[derive(Debug)]
+struct Compiled {
+    _check: Arc<Check>,
+    known: Known,
+    warnings: Vec<Warning>,
+}
+
 /// What is known of a comparison: the test to make, or that it never holds.
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug)]
 enum Known {
     Test(u32),
     Never,
@@ -108,7 +118,7 @@ impl Compiler {
                 Expr::Ident(name, _) => {
                     Err(format!("filter error: unexpected identifier '{name}'"))
                 }
-                Expr::Check(check) => self.check(check, catalog, &mut warnings),
+                Expr::Check(check) => self.shared(check, catalog, &mut warnings),
             };
             checks.push(known.map_err(|message| CompileError {
                 message,
@@ -165,6 +175,37 @@ impl Compiler {
     /// The tests of all programs.
     pub fn finish(self) -> Tests {
         self.tests
+    }
+
+    /// Compiles a comparison, once for all trees it is in.
+    fn shared(
+        &mut self,
+        check: &Arc<Check>,
+        catalog: &mut dyn Catalog,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Known, String> {
+        if Arc::strong_count(check) == 1 {
+            return self.check(check, catalog, warnings);
+        }
+        let address = Arc::as_ptr(check).addr();
+        if let Some(compiled) = self.compiled.get(&address) {
+            if let Known::Test(test) = compiled.known
+                && let Some(test) = self.tests.tests.get_mut(test as usize)
+            {
+                test.shared = true;
+            }
+            warnings.extend_from_slice(&compiled.warnings);
+            return Ok(compiled.known);
+        }
+        let before = warnings.len();
+        let known = self.check(check, catalog, warnings)?;
+        let compiled = Compiled {
+            _check: Arc::clone(check),
+            known,
+            warnings: warnings[before..].to_vec(),
+        };
+        self.compiled.insert(address, compiled);
+        Ok(known)
     }
 
     fn check(

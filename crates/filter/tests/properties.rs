@@ -1,6 +1,8 @@
 //! What holds for every input.
 
 use falco_filter::Compiler;
+use std::sync::Arc;
+
 use falco_filter::ast::{
     self, Check, Cmp, Expr, Limits, Modifier, Op, OpKind, Operand, Pos, Right, Transformer,
 };
@@ -102,7 +104,7 @@ fn check() -> impl Strategy<Value = Expr> {
                     OpKind::Text if modifier.is_some() => (modifier, list),
                     OpKind::Text => (None, Right::Value(value, AT)),
                 };
-                Expr::Check(Box::new(Check {
+                Expr::Check(Arc::new(Check {
                     left,
                     op: Op { cmp, modifier },
                     right,
@@ -168,7 +170,7 @@ proptest! {
                 pos: AT,
             };
             let mut compiler = Compiler::new();
-            if let Ok(program) = compiler.condition(&Expr::Check(Box::new(check)), &mut names) {
+            if let Ok(program) = compiler.condition(&Expr::Check(Arc::new(check)), &mut names) {
                 let tests = compiler.finish();
                 program.run(&tests, &thing::Thing { rows: rows.clone(), arena: &arena }, &mut Memo::new(&tests));
             } else {
@@ -192,7 +194,7 @@ fn letters() -> impl Strategy<Value = Expr> {
                 Cmp::Exists => Right::Nothing,
                 _ => Right::Value(values.concat(), AT),
             };
-            Expr::Check(Box::new(Check {
+            Expr::Check(Arc::new(Check {
                 left: Operand::Field {
                     name: name.to_owned(),
                     arg: None,
@@ -251,13 +253,14 @@ fn strip(tree: Expr) -> Expr {
         Expr::Not(child, _) => Expr::Not(Box::new(strip(*child)), AT),
         Expr::Ident(name, _) => Expr::Ident(name, AT),
         Expr::Check(check) => {
+            let check = Arc::unwrap_or_clone(check);
             let right = match check.right {
                 Right::Nothing => Right::Nothing,
                 Right::Value(value, _) => Right::Value(value, AT),
                 Right::List(values, _) => Right::List(values, AT),
                 Right::Operand(operand) => Right::Operand(strip_operand(operand)),
             };
-            Expr::Check(Box::new(Check {
+            Expr::Check(Arc::new(Check {
                 left: strip_operand(check.left),
                 op: check.op,
                 right,

@@ -3,8 +3,12 @@
 //! Only what is said of `evt.type`, `syscall.type` and `evt.num` counts; any other comparison may be true of every event, and so may its
 //! opposite.
 
+use std::sync::LazyLock;
+
 use falco_event::{EventCode, Syscall, SyscallCode, codes};
 use falco_filter::ast::{Check, Cmp, Expr, Operand, Right};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 /// A set of numbers below 512.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,15 +112,7 @@ impl EventSet {
     /// The events of that name, old versions and entries into calls included; for a call without events of its own those that stand for
     /// any such call.
     pub fn of_name(name: &str) -> EventSet {
-        let mut found = EventSet::NONE;
-        EventCode::all()
-            .filter(|code| code.info().name == name && !is_generic(*code))
-            .for_each(|code| found.insert(code));
-        if found.is_empty() && SyscallCode::by_name(name).is_some() {
-            found.insert(codes::GENERIC_E);
-            found.insert(codes::GENERIC_X);
-        }
-        found
+        Reach::of_name(name).events
     }
 }
 
@@ -132,14 +128,7 @@ impl SyscallSet {
 
     /// The calls whose events have that name; of calls without events of their own that of this name.
     pub fn of_name(name: &str) -> SyscallSet {
-        let mut found = SyscallSet::NONE;
-        for code in SyscallCode::all() {
-            let call = code.info();
-            if is_call(call) && call_answers(call, name) {
-                found.insert(code);
-            }
-        }
-        found
+        Reach::of_name(name).syscalls
     }
 }
 
@@ -151,19 +140,22 @@ fn is_call(call: &Syscall) -> bool {
     !matches!(call.name, "unknown" | "na_1")
 }
 
-fn call_answers(call: &Syscall, name: &str) -> bool {
-    match call.exit {
-        Some(exit) if is_generic(exit) => call.name == name,
-        // `accept` was once the name of the events of both.
-        Some(exit) => exit.info().name == name || (call.name == "accept4" && name == "accept"),
+/// The names under which conditions find a call.
+fn names_of(call: &Syscall) -> impl Iterator<Item = &'static str> {
+    let name = match call.exit {
+        Some(exit) if is_generic(exit) => Some(call.name),
+        Some(exit) => Some(exit.info().name),
         None => match call.name {
-            "sched_process_exit" => name == "procexit",
-            "sched_switch" => name == "switch",
-            "signal_deliver" => name == "signaldeliver",
-            "page_fault_user" | "page_fault_kernel" => name == "page_fault",
-            _ => false,
+            "sched_process_exit" => Some("procexit"),
+            "sched_switch" => Some("switch"),
+            "signal_deliver" => Some("signaldeliver"),
+            "page_fault_user" | "page_fault_kernel" => Some("page_fault"),
+            _ => None,
         },
-    }
+    };
+    // `accept` was once the name of the events of both.
+    let earlier = (call.name == "accept4").then_some("accept");
+    name.into_iter().chain(earlier)
 }
 
 /// The events and calls that a condition can be true of.
@@ -177,10 +169,11 @@ pub struct Reach {
 
 impl Reach {
     fn all() -> Reach {
-        Reach {
+        static ALL: LazyLock<Reach> = LazyLock::new(|| Reach {
             events: EventSet::all(),
             syscalls: SyscallSet::all(),
-        }
+        });
+        *ALL
     }
 
     const NONE: Reach = Reach {
@@ -189,10 +182,8 @@ impl Reach {
     };
 
     fn of_name(name: &str) -> Reach {
-        Reach {
-            events: EventSet::of_name(name),
-            syscalls: SyscallSet::of_name(name),
-        }
+        static KNOWN: LazyLock<HashMap<&str, Reach, FxBuildHasher>> = LazyLock::new(by_name);
+        KNOWN.get(name).copied().unwrap_or(Reach::NONE)
     }
 
     fn zip(self, other: Reach, f: fn(u64, u64) -> u64) -> Reach {
@@ -213,6 +204,32 @@ impl Reach {
     fn not(self) -> Reach {
         Reach::all().zip(self, |all, these| all & !these)
     }
+}
+
+/// What each name means.
+fn by_name() -> HashMap<&'static str, Reach, FxBuildHasher> {
+    let mut known: HashMap<&str, Reach, FxBuildHasher> = HashMap::default();
+    for code in EventCode::all().filter(|code| !is_generic(*code)) {
+        let reach = known.entry(code.info().name).or_insert(Reach::NONE);
+        reach.events.insert(code);
+    }
+    for code in SyscallCode::all() {
+        let reach = known.entry(code.info().name).or_insert(Reach::NONE);
+        if reach.events.is_empty() {
+            reach.events.insert(codes::GENERIC_E);
+            reach.events.insert(codes::GENERIC_X);
+        }
+    }
+    for code in SyscallCode::all().filter(|code| is_call(code.info())) {
+        for name in names_of(code.info()) {
+            known
+                .entry(name)
+                .or_insert(Reach::NONE)
+                .syscalls
+                .insert(code);
+        }
+    }
+    known
 }
 
 /// The events that a condition can be true of.

@@ -44,6 +44,8 @@ pub struct Filter {
     pub opens: Vec<Open>,
     /// What is known of paths; `None` when no rule asks, or it is too much.
     pub paths: Option<Table>,
+    /// Whether paths that a rule excepts are sent all the same, because to know those too would be too much.
+    pub without_exceptions: bool,
     questions: Vec<Question>,
 }
 
@@ -96,12 +98,13 @@ pub fn derive(rules: &RuleSet) -> Result<Filter, String> {
             (code, May::any(parts))
         })
         .collect();
-    let (opens, table) = decide(&whole, &paths.0);
+    let (opens, table, without_exceptions) = decide(&whole, &paths.0);
     Ok(Filter {
         files: needs::files(enabled()),
         closes: rules.events().contains(codes::SYSCALL_CLOSE_X),
         opens,
         paths: table,
+        without_exceptions,
         questions: paths.0,
     })
 }
@@ -111,11 +114,30 @@ pub fn asking(rules: &RuleSet, fields: &[&str]) -> EventSet {
     needs::events_asking(rules.enabled().map(|(_, rule)| rule), fields)
 }
 
-/// For each call what is left once the path is known, and the automaton that knows paths.
-fn decide(whole: &[(EventCode, May)], questions: &[Question]) -> (Vec<Open>, Option<Table>) {
+/// For each call what is left once the path is known, the automaton that knows paths, and whether it does so without exceptions.
+fn decide(whole: &[(EventCode, May)], questions: &[Question]) -> (Vec<Open>, Option<Table>, bool) {
     let formulas: Vec<May> = whole.iter().map(|(_, may)| may.clone()).collect();
     let asked = formulas.iter().any(May::asks_path);
-    let built = asked.then(|| table::build(&formulas, questions)).flatten();
+    let exact = asked.then(|| table::build(&formulas, questions, table::STATES_EXACT));
+    let exact = exact.flatten();
+    // Of many rules the exceptions are most of the questions, and the least of the use.
+    let coarse = (asked && exact.is_none()).then(|| {
+        let formulas: Vec<May> = (formulas.iter())
+            .map(|may| {
+                may.map_path(&|place, holds| {
+                    if holds {
+                        May::Path(place, true)
+                    } else {
+                        May::Yes
+                    }
+                })
+            })
+            .collect();
+        table::build(&formulas, questions, table::STATES_MAX)
+    });
+    let coarse = coarse.flatten();
+    let without_exceptions = coarse.is_some();
+    let built = exact.or(coarse);
     let opens = whole.iter().enumerate().map(|(index, (code, may))| Open {
         code: *code,
         any_path: may.map_path(&|_, _| May::Yes),
@@ -127,7 +149,8 @@ fn decide(whole: &[(EventCode, May)], questions: &[Question]) -> (Vec<Open>, Opt
         },
         whole: may.clone(),
     });
-    (opens.collect(), built.map(|(table, _)| table))
+    let opens = opens.collect();
+    (opens, built.map(|(table, _)| table), without_exceptions)
 }
 
 impl Filter {
@@ -174,8 +197,13 @@ impl fmt::Display for Filter {
             None => writeln!(f, "paths: not looked at"),
             Some(table) => writeln!(
                 f,
-                "paths: {} questions in an automaton of {} states",
+                "paths: {} questions{} in an automaton of {} states",
                 self.questions.len(),
+                if self.without_exceptions {
+                    ", but for those of exceptions,"
+                } else {
+                    ""
+                },
                 table.cells.len() / table.width
             ),
         }

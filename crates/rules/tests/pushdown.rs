@@ -262,6 +262,21 @@ fn a_capture_raises_the_same_alerts() {
     assert!(left_out > 500, "{left_out} events were left out");
 }
 
+#[test]
+fn too_many_exceptions_are_not_looked_at() {
+    let both = |n| format!("(fd.name contains bad{n}bad and not fd.name contains ok{n}ok)");
+    let parts: Vec<String> = (0..8).map(both).collect();
+    let set = Set::of_condition(&format!(
+        "evt.type = openat and evt.failed = false and ({})",
+        parts.join(" or ")
+    ));
+    let filter = set.filter();
+    assert!(filter.without_exceptions, "{filter}");
+    let wants = |path: &str| filter.wants(codes::SYSCALL_OPENAT_2_X, 3, 1, Some(path.as_bytes()));
+    assert!(wants("/bad3bad") && wants("/ok3ok/bad3bad"), "{filter}");
+    assert!(!wants("/ok3ok") && !wants("/bad3"), "{filter}");
+}
+
 fn path() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => "(/?(a|b|etc|\\.|\\.\\.|\\.ssh|x\\.\\.|id_rsa)){0,5}/?",

@@ -1,5 +1,7 @@
 //! Macros: names in conditions that stand for conditions.
 
+use std::sync::Arc;
+
 use falco_filter::ast::{Expr, Limits, Pos, Right, SyntaxError, parse};
 
 use super::Lists;
@@ -256,7 +258,7 @@ impl Macros {
             .map_or(at, |last| at.min(last));
         if let Some(origin) = text.parsed.origin(meant) {
             let (source, span) = origin.place();
-            inner.source = std::sync::Arc::clone(source);
+            inner.source = Arc::clone(source);
             inner.span = span;
         }
         inner
@@ -281,6 +283,8 @@ fn move_positions(tree: &mut Expr, by: u32) {
             }
             Expr::Ident(_, pos) => pos.index += by,
             Expr::Check(check) => {
+                // Nobody else has it yet.
+                let check = Arc::make_mut(check);
                 check.pos.index += by;
                 if let Right::Value(_, pos) | Right::List(_, pos) = &mut check.right {
                     pos.index += by;

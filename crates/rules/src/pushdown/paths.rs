@@ -49,7 +49,14 @@ impl Paths {
                 }
                 pattern
             }),
-            "fd.filename" => pattern(check, "[^/]").map(|name| format!(".*/(?:{name})")),
+            "fd.filename" => pattern(check, "[^/]").map(|name| {
+                let mut pattern = format!(".*/(?:{name})");
+                // The name of the root is a slash.
+                if of_root(check) {
+                    pattern.push_str("|/");
+                }
+                pattern
+            }),
             _ => None,
         };
         let (Some(pattern), negated) = (pattern, check.op.cmp == Cmp::Ne) else {
@@ -127,7 +134,7 @@ fn pattern(check: &Check, any: &str) -> Option<String> {
     Some(pattern)
 }
 
-/// Whether a comparison of `fd.directory` holds of the root (of `!=`: does not).
+/// Whether a comparison of `fd.directory` or `fd.filename` holds of the root (of `!=`: does not).
 fn of_root(check: &Check) -> bool {
     let root: &[u8] = b"/";
     let any = |test: &dyn Fn(&[u8]) -> bool| {

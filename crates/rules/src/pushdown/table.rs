@@ -21,8 +21,10 @@ const CLEAR: usize = 0;
 const CLEAR_RAW: usize = 1;
 const OWN: usize = 2;
 
-/// States before the smallest automaton is looked for.
-const STATES_MAX: usize = 12_000;
+/// States before the smallest automaton is looked for, in a first attempt.
+pub(super) const STATES_EXACT: usize = 5_000;
+/// And in the last.
+pub(super) const STATES_MAX: usize = 20_000;
 /// Cells of the table.
 const CELLS_MAX: usize = 1 << 18;
 
@@ -52,11 +54,29 @@ impl Table {
 /// What is left to be asked of each call, by outcome.
 pub(super) type Outcomes = Vec<Vec<May>>;
 
-/// The table for formulas that ask paths; `None` when it becomes too large.
-pub(super) fn build(formulas: &[May], questions: &[Question]) -> Option<(Table, Outcomes)> {
-    let patterns = [PLAIN, SINGLE_SLASHES].into_iter();
-    let patterns = patterns.chain(questions.iter().map(|question| question.pattern.as_str()));
-    let machines = patterns.map(Machine::new).collect::<Option<Vec<_>>>()?;
+/// The table for formulas that ask paths; `None` when it becomes too large or takes more states than these on the way.
+pub(super) fn build(
+    formulas: &[May],
+    questions: &[Question],
+    states_max: usize,
+) -> Option<(Table, Outcomes)> {
+    let mut asked = vec![false; questions.len()];
+    for formula in formulas {
+        formula.each_path(&mut |place| asked[place] = true);
+    }
+    let pattern = |(question, asked): (&'_ Question, bool)| {
+        // Of the others nobody will want to know.
+        if asked {
+            question.pattern.clone()
+        } else {
+            String::new()
+        }
+    };
+    let patterns = [PLAIN, SINGLE_SLASHES].map(str::to_owned).into_iter();
+    let patterns = patterns.chain(questions.iter().zip(asked).map(pattern));
+    let machines = patterns
+        .map(|pattern| Machine::new(&pattern))
+        .collect::<Option<Vec<_>>>()?;
     // What is not clear may have either answer.
     let exact = |may: &May| {
         may.map_path(&|place, answer| {
@@ -69,12 +89,13 @@ pub(super) fn build(formulas: &[May], questions: &[Question]) -> Option<(Table, 
         machines: &machines,
         formulas: Vec::new(),
         places: HashMap::default(),
+        answered: HashMap::default(),
     };
     let first: Vec<u32> = formulas
         .iter()
         .map(|formula| search.intern(exact(formula)))
         .collect();
-    let draft = search.run(&first)?;
+    let draft = search.run(&first, states_max)?;
     let (table, outcomes) = draft.finish();
     let outcomes = outcomes.iter().map(|row| {
         let left = row
@@ -88,11 +109,16 @@ pub(super) fn build(formulas: &[May], questions: &[Question]) -> Option<(Table, 
 /// A state: what is left of each formula, and where the machines are that these ask.
 type State = (Box<[u32]>, Box<[(u16, u32)]>);
 
+/// A formula, and answers to questions that it asks.
+type Answered = (u32, Box<[(u16, bool)]>);
+
 struct Search<'m> {
     machines: &'m [Machine],
     /// All formulas, each with the machines that it asks.
     formulas: Vec<(May, Box<[u16]>)>,
     places: HashMap<May, u32>,
+    /// What came of formulas with answers: many states ask the same.
+    answered: HashMap<Answered, u32>,
 }
 
 impl Search<'_> {
@@ -113,23 +139,25 @@ impl Search<'_> {
     /// The formula once these answers are known.
     fn with(&mut self, formula: u32, answers: &[(u16, bool)]) -> u32 {
         let (may, asks) = &self.formulas[formula as usize];
-        let answer = |place: usize| {
-            let known = answers
-                .iter()
-                .find(|(known, _)| usize::from(*known) == place);
-            known.map(|(_, answer)| *answer)
-        };
-        if !asks
-            .iter()
-            .any(|place| answer(usize::from(*place)).is_some())
-        {
+        let asked = answers.iter().filter(|(place, _)| asks.contains(place));
+        let answers: Box<[(u16, bool)]> = asked.copied().collect();
+        if answers.is_empty() {
             return formula;
         }
-        let left = may.map_path(&|place, wanted| match answer(place) {
-            Some(known) => May::yes_if(known == wanted),
-            None => May::Path(place, wanted),
+        let key = (formula, answers);
+        if let Some(left) = self.answered.get(&key) {
+            return *left;
+        }
+        let left = may.map_path(&|place, wanted| {
+            let known = key.1.iter().find(|(known, _)| usize::from(*known) == place);
+            match known {
+                Some((_, known)) => May::yes_if(*known == wanted),
+                None => May::Path(place, wanted),
+            }
         });
-        self.intern(left)
+        let left = self.intern(left);
+        self.answered.insert(key, left);
+        left
     }
 
     /// A state in its one form: without what is no longer asked.
@@ -167,7 +195,7 @@ impl Search<'_> {
         self.asked(left, &at)
     }
 
-    fn run(&mut self, formulas: &[u32]) -> Option<Draft> {
+    fn run(&mut self, formulas: &[u32], states_max: usize) -> Option<Draft> {
         let machines = self.machines;
         let (classes, samples) = classes(machines);
         if samples.len() > usize::from(u8::MAX) {
@@ -181,20 +209,28 @@ impl Search<'_> {
         places.insert(states[0].clone(), 0);
         let (mut next, mut ends) = (Vec::new(), Vec::new());
         let mut current = 0;
+        // Most bytes move the machines of a state alike.
+        let mut moves: Vec<(Vec<(u16, u32)>, u32)> = Vec::new();
+        let mut moved = Vec::new();
         while let Some((formulas, at)) = states.get(current).cloned() {
             current += 1;
+            moves.clear();
             for byte in &samples {
-                let moved: Vec<(u16, u32)> = (at.iter())
-                    .map(|(machine, state)| {
-                        let target = machines[usize::from(*machine)].next(*state, *byte);
-                        (*machine, target)
-                    })
-                    .collect();
+                moved.clear();
+                moved.extend(at.iter().map(|(machine, state)| {
+                    let target = machines[usize::from(*machine)].next(*state, *byte);
+                    (*machine, target)
+                }));
+                if let Some((_, place)) = moves.iter().find(|(known, _)| *known == moved) {
+                    next.push(*place);
+                    continue;
+                }
                 let target = self.state(&formulas, &moved);
                 let place = *places.entry(target).or_insert_with_key(|target| {
                     states.push(target.clone());
                     states.len() as u32 - 1
                 });
+                moves.push((moved.clone(), place));
                 next.push(place);
             }
             let answers: Vec<(u16, bool)> = (at.iter())
@@ -204,7 +240,7 @@ impl Search<'_> {
                 .map(|formula| self.with(*formula, &answers))
                 .collect();
             ends.push(left);
-            if states.len() > STATES_MAX {
+            if states.len() > states_max {
                 return None;
             }
         }

@@ -1,5 +1,7 @@
 //! Comparisons: an operator and what it takes on its right.
 
+use std::sync::Arc;
+
 use super::{Parser, SyntaxError};
 use crate::ast::{Check, Cmp, Expr, Modifier, Op, OpKind, Pos, Right, Transformer};
 
@@ -20,7 +22,7 @@ impl Parser<'_> {
         self.guard(depth + 1)?;
         self.cursor.blank();
         let (op, right) = self.condition(depth + 2)?;
-        Ok(Expr::Check(Box::new(Check {
+        Ok(Expr::Check(Arc::new(Check {
             left,
             op,
             right,
