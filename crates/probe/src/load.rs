@@ -32,7 +32,7 @@ pub(crate) struct Loaded {
     how: How,
     foreign: Watch,
     refused: Vec<(How, Error)>,
-    /// What is left to be done when calls of other interfaces are to be watched beside programs at functions.
+    /// What is left to be done when calls of other interfaces are to be watched beside programs on calls one by one.
     foreign_set: Option<ForeignSet>,
     unsupported: Vec<SyscallCode>,
     /// How many calls are looked at when they begin, too.
@@ -209,8 +209,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         if matches!(
             name.as_str(),
             "exited" | "executed" | "executed_narrow" | "born" | "dispatch"
-        ) || (name == DISPATCH_FOREIGN && foreign == Watch::On)
-            || beside.programs.contains(name.as_str())
+        ) || beside.programs.contains(name.as_str())
             || name
                 .strip_prefix("any_")
                 .is_some_and(|call| at_functions.contains(call))
@@ -224,10 +223,10 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         }
     }
     links.extend(attach_names(&mut object, &names)?);
-    if how != How::Functions && foreign != Watch::Off {
+    if how == How::AllCalls {
         fill_dispatcher(&mut object, &handlers).map_err(refused)?;
     }
-    let foreign_set = (how == How::Functions).then(|| ForeignSet {
+    let foreign_set = (how != How::AllCalls).then(|| ForeignSet {
         config: config.clone(),
         handlers,
         slots,
@@ -248,14 +247,14 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         compared: names.tracepoints.len(),
         reports_files: config.filter.as_ref().is_none_or(|filter| filter.files),
     };
-    if how == How::Functions && foreign == Watch::On {
+    if foreign == Watch::On {
         loaded.watch_foreign().map_err(refused)?;
     }
     Ok(loaded)
 }
 
-/// What it takes to watch calls by other interfaces where those of the machine's own are at functions: the same programs once more, at
-/// the exit of all calls, in the same maps. Loaded when they are needed.
+/// What it takes to watch calls by other interfaces where those of the machine's own are watched one by one: the same programs once more,
+/// at the exit of all calls, in the same maps. Loaded when they are needed.
 #[derive(Debug)]
 struct ForeignSet {
     config: Config,
@@ -330,14 +329,13 @@ fn select(
                 .into_iter()
                 .any(|call| wanted(Some(call))),
             (_, "executed") => wanted(Some("execve")) || wanted(Some("execveat")),
-            (How::PerCall, DISPATCH_FOREIGN) => foreign != Watch::Off,
             (How::Functions | How::PerCall, "executed_narrow") => foreign == Watch::Waiting,
             // The programs that take the machine's own calls one by one, where their functions are not to be had at tracepoints.
             (How::Functions, _) => {
                 let is_at_function = |call: &str| at_functions.contains(call);
                 any.is_some_and(is_at_function) || (wanted(one) && !one.is_some_and(is_at_function))
             }
-            (How::PerCall, _) => wanted(one) || (foreign != Watch::Off && wanted(any)),
+            (How::PerCall, _) => wanted(one),
             (How::AllCalls, "dispatch") => true,
             (How::AllCalls, _) => wanted(any),
         });
@@ -632,15 +630,10 @@ impl Loaded {
     }
 
     fn watch_foreign(&mut self) -> libbpf_rs::Result<()> {
-        let link = if let Some(set) = &mut self.foreign_set {
+        if let Some(set) = &mut self.foreign_set {
             let _said = Said::listen();
-            set.load(&self.object)?
-        } else {
-            let mut programs = self.object.progs_mut();
-            let program = programs.find(|program| program.name() == DISPATCH_FOREIGN);
-            program.map_or_else(|| Err(no_dispatcher()), |program| program.attach())?
-        };
-        self.links.push(link);
+            self.links.push(set.load(&self.object)?);
+        }
         Ok(())
     }
 
