@@ -197,9 +197,10 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
     if options.verbose {
         if let Some(stats) = drops::stats(&source) {
             log::error(&format!(
-                "Driver Events:{}\nDriver Drops:{}",
+                "Driver Events:{}\nDriver Drops:{}\nLeft in the kernel:{}",
                 stats.events,
-                stats.dropped_total()
+                stats.dropped_total(),
+                stats.filtered
             ));
         }
         let (seconds, events) = (started.elapsed().as_secs_f64(), engine.events());

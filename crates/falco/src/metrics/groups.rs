@@ -44,7 +44,8 @@ pub(super) fn kernel(_: &Frame, figures: &Figures, metrics: &mut Vec<Metric>) {
     }
     metrics.push(count("n_drops_scratch_map", sum.dropped_elsewhere()));
     metrics.push(count("n_drops", sum.dropped_total()));
-    // Ours: parameters left empty because their memory could not be read.
+    // Ours: events that no rule needs, and parameters left empty because their memory could not be read.
+    metrics.push(count("n_evts_filtered", sum.filtered));
     metrics.push(count("n_params_unreadable", sum.unreadable));
 }
 
