@@ -5,7 +5,7 @@
 #include "kernel.h"
 #include "schema.h"
 
-/* The knobs; the same struct is in crates/probe/src/load.rs. */
+/* The knobs; the same struct is in crates/probe/src/load/maps.rs. */
 struct config {
 	u64 boot_time_ns; /* added to the time since boot: nanoseconds since 1970 */
 	u32 own_pid;      /* the process whose calls are not reported: ours */

@@ -1,0 +1,182 @@
+//! Maps: their sizes and constants while they can still be set, the rings, what fills the others.
+
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
+use falco_event::SyscallCode;
+use libbpf_rs::{MapCore as _, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, OpenObject};
+
+use super::programs::{Handler, NAMED};
+use crate::{Config, Filter, error::Error, filter, names::Names, numbers, untold};
+
+/// A share of a ring is so much smaller; half a ring is eight of them in `bpf/lib/event.h`.
+const SHARES: u32 = 16;
+
+/// Sizes and knobs, while they can still be set.
+pub(super) fn set_maps(
+    open: &mut OpenObject,
+    config: &Config,
+    cpus: u32,
+    slots: u32,
+    boot_time_ns: u64,
+) -> libbpf_rs::Result<()> {
+    for mut map in open.maps_mut() {
+        match &*map.name().to_string_lossy() {
+            "scratches" => map.set_max_entries(cpus * slots)?,
+            "rings" => map.set_max_entries(cpus)?,
+            _ => {}
+        }
+    }
+    set_knobs(open, config, slots, boot_time_ns);
+    Ok(())
+}
+
+/// Of which calls the names are looked at twice.
+pub(super) fn set_names(open: &mut OpenObject, names: &Names) -> libbpf_rs::Result<()> {
+    set_constants(open, "rodata.named", &names.encode());
+    for mut map in open.maps_mut().filter(|map| map.name() == "names") {
+        // Programs name it, used or not.
+        if names.is_empty() {
+            map.set_max_entries(1)?;
+        }
+    }
+    for mut program in open.progs_mut().filter(|program| program.name() == NAMED) {
+        program.set_autoload(!names.is_empty());
+    }
+    Ok(())
+}
+
+/// The knobs; the same struct is in `bpf/include/maps.h`.
+pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, slots: u32, boot_time_ns: u64) {
+    let mut knobs = Vec::new();
+    knobs.extend(boot_time_ns.to_ne_bytes());
+    knobs.extend(std::process::id().to_ne_bytes());
+    knobs.extend(config.snaplen.to_ne_bytes());
+    knobs.extend(u32::from(config.drop_failed).to_ne_bytes());
+    let fair_bytes = config.fair_share.then_some(config.ring_bytes / SHARES);
+    knobs.extend(fair_bytes.unwrap_or(0).to_ne_bytes());
+    knobs.extend(slots.to_ne_bytes());
+    knobs.extend(u32::from(!config.compared.is_empty()).to_ne_bytes());
+    knobs.extend(u32::from(config.real_paths).to_ne_bytes());
+    set_constants(open, "rodata.config", &knobs);
+    let tables = [numbers::native(), numbers::narrow(), numbers::by_call()];
+    set_constants(open, "rodata.tells", &untold::tells());
+    set_constants(
+        open,
+        "rodata.calls",
+        &tables.each_ref().map(bytes_of).concat(),
+    );
+}
+
+fn bytes_of(table: &numbers::Table) -> Vec<u8> {
+    table.iter().flat_map(|code| code.to_ne_bytes()).collect()
+}
+
+/// The bytes at the beginning of a section of constants.
+pub(super) fn set_constants(open: &mut OpenObject, section: &str, bytes: &[u8]) {
+    let mut maps = open.maps_mut();
+    let map = maps.find(|map| map.name().to_string_lossy().ends_with(section));
+    if let Some(mut map) = map
+        && let Some(value) = map.initial_value_mut()
+        && let Some(place) = value.get_mut(..bytes.len())
+    {
+        place.copy_from_slice(bytes);
+    }
+}
+
+/// Nanoseconds since 1970 when the machine was booted.
+pub(crate) fn boot_time_ns() -> u64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let ns = |clock| {
+        let time = clock_gettime(clock);
+        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    };
+    ns(ClockId::Realtime).saturating_sub(ns(ClockId::Boottime))
+}
+
+/// One ring for so many CPUs, and each CPU told which is its.
+pub(super) fn make_rings(
+    object: &mut Object,
+    config: &Config,
+    cpus: u32,
+) -> Result<Vec<MapHandle>, Error> {
+    let share = if config.cpus_per_ring == 0 {
+        cpus
+    } else {
+        u32::from(config.cpus_per_ring)
+    };
+    let failed = |cause: libbpf_rs::Error| Error::Ring {
+        bytes: u64::from(config.ring_bytes),
+        cause: std::io::Error::other(cause.to_string()),
+    };
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
+        ..Default::default()
+    };
+    let mut rings = Vec::new();
+    for _ in 0..cpus.div_ceil(share) {
+        let ring = MapHandle::create(
+            MapType::RingBuf,
+            Some("ring"),
+            0,
+            0,
+            config.ring_bytes,
+            &options,
+        );
+        rings.push(ring.map_err(failed)?);
+    }
+    let map = map_mut(object, "rings");
+    for cpu in 0..cpus {
+        if let (Some(map), Some(ring)) = (&map, rings.get((cpu / share) as usize)) {
+            map.update(
+                &cpu.to_ne_bytes(),
+                &ring.as_fd().as_raw_fd().to_ne_bytes(),
+                MapFlags::ANY,
+            )
+            .map_err(failed)?;
+        }
+    }
+    if let Some(map) = &map {
+        freeze(map).map_err(failed)?;
+    }
+    Ok(rings)
+}
+
+/// Lets nobody write to a map any more but programs of the kernel.
+pub(super) fn freeze(map: &MapImpl<'_, Mut>) -> libbpf_rs::Result<()> {
+    let id = map.info()?.info.id;
+    MapHandle::from_map_id(id)?.freeze()
+}
+
+pub(super) fn map_mut<'a>(object: &'a mut Object, name: &str) -> Option<MapImpl<'a, Mut>> {
+    object.maps_mut().find(|map| map.name() == name)
+}
+
+pub(super) fn install(object: &mut Object, filter: Option<&Filter>) -> libbpf_rs::Result<()> {
+    match map_mut(object, "filters") {
+        Some(map) => filter::install(&map, filter),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn fill_dispatcher(object: &mut Object, handlers: &[Handler]) -> libbpf_rs::Result<()> {
+    let mut programs: Vec<(SyscallCode, i32)> = Vec::new();
+    for program in object.progs_mut().filter(|program| program.autoload()) {
+        let name = program.name().to_string_lossy().into_owned();
+        let handlers = handlers
+            .iter()
+            .filter(|handler| name.strip_prefix("any_") == Some(handler.program));
+        programs.extend(handlers.map(|handler| (handler.call, program.as_fd().as_raw_fd())));
+    }
+    if let Some(map) = map_mut(object, "handlers") {
+        for (call, fd) in programs {
+            map.update(
+                &u32::from(call.get()).to_ne_bytes(),
+                &fd.to_ne_bytes(),
+                MapFlags::ANY,
+            )?;
+        }
+        // From here on nobody can take a call away from us, whatever privileges he has.
+        freeze(&map)?;
+    }
+    Ok(())
+}
