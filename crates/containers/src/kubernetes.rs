@@ -33,7 +33,7 @@ pub struct Kubernetes {
 pub enum KubernetesSource {
     /// The API server.
     Api {
-        /// `https://HOST[:PORT]`, or `http` for a proxy on the same machine.
+        /// `https://HOST[:PORT]`, or `http` for a proxy on the same machine; empty if nobody knows.
         url: String,
         /// A file with the token to be known by, read for every request: it changes.
         token: Option<PathBuf>,
@@ -68,7 +68,11 @@ pub(crate) async fn run(of: Kubernetes, tell: Teller, calls: Arc<AtomicU64>) {
     let server = match Server::new(&url, token, ca) {
         Ok(server) => Arc::new(server),
         Err(failure) => {
-            let trouble = format!("kubernetes: {url}: {failure}");
+            let trouble = if url.is_empty() {
+                "kubernetes: this is no pod, there is no KUBERNETES_SERVICE_HOST in the environment: set kubernetes.api_server".into()
+            } else {
+                format!("kubernetes: {url}: {failure}")
+            };
             return tell.send(News::Trouble(trouble)).await;
         }
     };

@@ -450,4 +450,6 @@ fn an_address_that_is_none_is_told() {
         let mut runtimes = start_with(url);
         wait_for(&mut runtimes, troubled("https://HOST:PORT"));
     }
+    let mut runtimes = start_with("");
+    wait_for(&mut runtimes, troubled("set kubernetes.api_server"));
 }

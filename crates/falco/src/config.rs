@@ -301,7 +301,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
     let timeouts_max = drops::timeouts(keys)?;
     let (known_plugins, plugins) = plugins::plugins(keys)?;
     let config = Config {
-        containers: containers::containers(keys, &plugins)?,
+        containers: containers::containers(keys, &plugins),
         append_output: append_output(keys, &plugins)?,
         files: Vec::new(),
         folders: Vec::new(),

@@ -206,7 +206,7 @@ fn it_is_off_unless_asked_for() {
         &PLUGIN.replace("nodeName: one", "node: one"),
         "error in plugin k8smeta init config",
     );
-    wrong("kubernetes: {enabled: true}\n", "set kubernetes.api_server");
+    assert_eq!(listed("kubernetes: {enabled: true}\n"), 25);
 }
 
 /// An API server that lists one pod and its owners, and then is silent.

@@ -2,13 +2,13 @@
 
 use bumpalo::Bump;
 use falco_fields::{Catalogue, Facts};
-use falco_filter::{Catalog, Slot, Type, Value, Values};
+use falco_filter::{Catalog, Field, Slot, Type, Value, Values};
 use falco_rules::yaml::{self, Node};
 use falco_state::{State, Thread};
 
 use crate::problem::Wrong;
 use crate::value::{number, text};
-use crate::world::{Process, Reader};
+use crate::world::{Process, Reader, items};
 
 /// A container of the file, with the values of its fields.
 #[derive(Clone, Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Container {
 #[derive(Clone, Debug)]
 enum Said {
     Text(Vec<u8>),
+    Texts(Vec<Box<[u8]>>),
     Yes(bool),
     Number(u64),
 }
@@ -50,17 +51,18 @@ pub(crate) fn containers(
         let name = key.scalar().unwrap_or_default().to_owned();
         let usual = USUAL.into_iter().chain([("container.name", name.as_str())]);
         let mut fields: Vec<(Slot, Said)> = usual
-            .filter_map(|(field, text)| said(catalogue, field, text).ok())
+            .filter_map(|(field, text)| scalar(catalogue, field, text).ok())
             .collect();
         for (field, value) in value.entries() {
             let field_name = text(field).map(|name| {
-                if name.starts_with("k8s.") || name.starts_with("container.") {
+                let whole = ["k8s.", "k8smeta.", "container."];
+                if whole.iter().any(|class| name.starts_with(class)) {
                     name.to_owned()
                 } else {
                     format!("container.{name}")
                 }
             });
-            let one = field_name.and_then(|name| said(catalogue, &name, text(value)?));
+            let one = field_name.and_then(|name| said(catalogue, &name, value));
             if let Some((slot, value)) = reader.take(field, one) {
                 fields.retain(|(known, _)| *known != slot);
                 fields.push((slot, value));
@@ -71,14 +73,28 @@ pub(crate) fn containers(
     all
 }
 
-fn said(catalogue: &mut Catalogue, name: &str, text: &str) -> Result<(Slot, Said), Wrong> {
+/// A field and what is said of it: several values if it is one that has them.
+fn said(catalogue: &mut Catalogue, name: &str, node: &Node) -> Result<(Slot, Said), Wrong> {
+    let field = field(catalogue, name)?;
+    if field.list {
+        let texts = items(node).iter();
+        let texts = texts.map(|item| text(item).map(|text| text.as_bytes().into()));
+        return Ok((field.slot, Said::Texts(texts.collect::<Result<_, _>>()?)));
+    }
+    scalar(catalogue, name, text(node)?)
+}
+
+fn field(catalogue: &mut Catalogue, name: &str) -> Result<Field, Wrong> {
     let (base, arg) = match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
         Some((base, arg)) => (base, Some(arg)),
         None => (name, None),
     };
-    let field = (catalogue.field(base, arg)).map_err(|_| {
-        Wrong::new(format!("there is no field `{name}`")).help("see `falco --list`")
-    })?;
+    (catalogue.field(base, arg))
+        .map_err(|_| Wrong::new(format!("there is no field `{name}`")).help("see `falco --list`"))
+}
+
+fn scalar(catalogue: &mut Catalogue, name: &str, text: &str) -> Result<(Slot, Said), Wrong> {
+    let field = field(catalogue, name)?;
     let value = match field.ty {
         Type::CharBuf => Said::Text(text.as_bytes().to_vec()),
         Type::Bool => Said::Yes(
@@ -126,6 +142,10 @@ impl<'e> Mocked<'e> {
         let (_, said) = fields.iter().find(|(known, _)| *known == slot)?;
         Some(match said {
             Said::Text(text) => Value::Str(text),
+            Said::Texts(texts) => {
+                let texts = texts.iter().map(|text| Value::Str(text));
+                Value::List(self.arena().alloc_slice_fill_iter(texts))
+            }
             Said::Yes(yes) => Value::Bool(*yes),
             Said::Number(number) => Value::Uint(*number),
         })

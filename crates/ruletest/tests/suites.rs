@@ -28,10 +28,16 @@ const RULES: &str = "
   output: '%evt.arg.filename'
   priority: NOTICE
   enabled: false
+- rule: Of a deployment
+  desc: x
+  condition: evt.type = unlink and k8smeta.deployment.name = web and k8smeta.svc.name intersects (front, back)
+  output: '%k8smeta.svc.name'
+  priority: NOTICE
 ";
 
 fn rules() -> (RuleSet, Catalogue) {
     let mut catalogue = Catalogue::new();
+    catalogue.add_kubernetes();
     let mut loader = Loader::new(LoaderConfig::default());
     let result = loader.load("rules.yaml", RULES, &mut catalogue);
     assert!(result.successful(), "{}", result.render_terminal(false));
@@ -62,7 +68,19 @@ fn events_go_the_way_of_real_ones() {
 users: [{uid: 1000, name: alice}]
 containers:
   web: {image.repository: nginx}
+  pod: {k8smeta.deployment.name: web, k8smeta.svc.name: [back, old], k8smeta.pod.ip: 10.0.0.7}
+  other: {k8smeta.deployment.name: web, k8smeta.svc.name: old}
 tests:
+  - test: What Kubernetes tells may be several things
+    container: pod
+    processes: [/usr/bin/rm]
+    events: {unlink: {path: /tmp/x}}
+    alerts: [{rule: Of a deployment, output: '(back,old)', fields: {k8smeta.pod.ip: 10.0.0.7}}]
+  - test: Or one that does not do
+    container: other
+    processes: [/usr/bin/rm]
+    events: {unlink: {path: /tmp/x}}
+    alerts: []
   - test: The path is resolved, and where it is relative to is known
     rule: Hashes read
     processes: [{command: /usr/bin/cat x, cwd: /usr/lib}]
@@ -120,6 +138,7 @@ tests:
         ("Started", 2, 0),
         ("Connected", 1, 0),
         ("Seldom", 1, 0),
+        ("Of a deployment", 1, 0),
     ];
     assert_eq!(seen, expected);
     let port = &coverage.rules[2].parts[1];

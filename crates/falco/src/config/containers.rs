@@ -25,7 +25,7 @@ pub(crate) struct Containers {
     pub(crate) wait: Duration,
 }
 
-pub(super) fn containers(keys: &Keys<'_>, plugins: &[Plugin]) -> anyhow::Result<Containers> {
+pub(super) fn containers(keys: &Keys<'_>, plugins: &[Plugin]) -> Containers {
     let entry = plugins
         .iter()
         .find(|plugin| plugin.name == plugins::CONTAINER);
@@ -81,9 +81,9 @@ pub(super) fn containers(keys: &Keys<'_>, plugins: &[Plugin]) -> anyhow::Result<
         );
         Info::named(id, Kind::Static, name, image)
     });
-    Ok(Containers {
+    Containers {
         runtimes: falco_containers::Config {
-            kubernetes: kubernetes(keys, plugins)?,
+            kubernetes: kubernetes(keys, plugins),
             engines: if fixed.is_some() {
                 Vec::new()
             } else {
@@ -107,7 +107,7 @@ pub(super) fn containers(keys: &Keys<'_>, plugins: &[Plugin]) -> anyhow::Result<
         },
         fixed,
         wait: Duration::from_millis(keys.number("containers.max_wait_ms", 0).into()),
-    })
+    }
 }
 
 /// What is wrong with the `init_config` of a plugin, in upstream's words.

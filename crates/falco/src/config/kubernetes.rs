@@ -2,7 +2,6 @@
 
 use std::{env, fs, path::PathBuf};
 
-use anyhow::bail;
 use falco_containers::{Kubernetes, KubernetesSource};
 use serde_json::Value;
 
@@ -18,19 +17,16 @@ const CA_OF_MACHINE: &str = "/etc/ssl/certs/ca-certificates.crt";
 const NODE: [&str; 2] = ["FALCO_K8S_NODE_NAME", "FALCO_HOSTNAME"];
 
 /// Who is asked about pods. The section comes first: who has both is leaving the collector.
-pub(super) fn kubernetes(
-    keys: &Keys<'_>,
-    plugins: &[Plugin],
-) -> anyhow::Result<Option<Kubernetes>> {
+pub(super) fn kubernetes(keys: &Keys<'_>, plugins: &[Plugin]) -> Option<Kubernetes> {
     if keys.truth("kubernetes.enabled", false) {
-        return api(keys).map(Some);
+        return Some(api(keys));
     }
     let mut plugins = plugins.iter();
     let plugin = plugins.find(|plugin| plugin.name == plugins::KUBERNETES);
-    Ok(plugin.map(|plugin| collector(&plugin.init)))
+    plugin.map(|plugin| collector(&plugin.init))
 }
 
-fn api(keys: &Keys<'_>) -> anyhow::Result<Kubernetes> {
+fn api(keys: &Keys<'_>) -> Kubernetes {
     let given = |key: &str| keys.text(key).filter(|text| !text.is_empty());
     let path = |key: &str| given(key).map(PathBuf::from);
     let of_pod = || {
@@ -43,27 +39,23 @@ fn api(keys: &Keys<'_>) -> anyhow::Result<Kubernetes> {
         };
         Some(format!("https://{host}:{port}"))
     };
-    let (url, token, ca) = match given("kubernetes.api_server") {
-        Some(url) => (url.to_owned(), None, CA_OF_MACHINE),
-        None => match of_pod() {
-            Some(url) => (url, Some(PathBuf::from(TOKEN)), CA),
-            None => bail!(
-                "kubernetes.enabled: this is no pod, there is no KUBERNETES_SERVICE_HOST in the environment: set kubernetes.api_server"
-            ),
-        },
-    };
+    // Rules are checked on machines that are in no cluster as well: nobody to ask is a matter of who asks.
+    let (url, token, ca) = given("kubernetes.api_server").map_or_else(
+        || (of_pod().unwrap_or_default(), Some(TOKEN.into()), CA),
+        |url| (url.to_owned(), None, CA_OF_MACHINE),
+    );
     let node = given("kubernetes.node_name").map(str::to_owned);
     let of_environment = || NODE.iter().find_map(|name| env::var(name).ok());
     let of_machine = || fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let node = node.or_else(of_environment).or_else(of_machine);
-    Ok(Kubernetes {
+    Kubernetes {
         node: node.unwrap_or_default().trim().to_owned(),
         from: KubernetesSource::Api {
             url,
             token: path("kubernetes.token_file").or(token),
             ca: path("kubernetes.ca_file").unwrap_or_else(|| ca.into()),
         },
-    })
+    }
 }
 
 /// What the plugin is started with; whether that is right is looked at when it is loaded.
@@ -97,7 +89,7 @@ mod tests {
         });
         let tree = json!({"kubernetes": section});
         let places = Places::new();
-        kubernetes(&Keys::new(&tree, "", &places), plugin.as_slice()).unwrap()
+        kubernetes(&Keys::new(&tree, "", &places), plugin.as_slice())
     }
 
     #[test]

@@ -15,7 +15,6 @@ fn of(init: Value) -> Containers {
         &Keys::new(&tree, "", &super::super::Places::new()),
         &[plugin],
     )
-    .unwrap()
 }
 
 #[test]
