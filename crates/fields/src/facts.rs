@@ -37,11 +37,15 @@ pub struct Facts<'e> {
     pub(crate) thread: Option<&'e Thread>,
     pub(crate) arena: &'e Bump,
     /// One place for each slot whose value is worth remembering; made when the first of them is asked for.
-    remembered: Cell<Option<&'e [Remembered<'e>]>>,
+    remembered: Cell<Option<&'e [Remembered<Value<'e>>]>>,
+    /// The event's descriptor, once it is known: most rules about descriptors ask for it again and again.
+    event_fd: Remembered<&'e Fd>,
+    /// The path that a call named without getting a descriptor, once it is known.
+    pub(crate) attempted: Remembered<&'e [u8]>,
 }
 
 /// A value, once it is known.
-type Remembered<'e> = Cell<Option<Option<Value<'e>>>>;
+pub(crate) type Remembered<T> = Cell<Option<Option<T>>>;
 
 impl<'e> Facts<'e> {
     /// Looks at an event that `state` has taken in. `arena` is for what has to be put together; it may be emptied once these facts are
@@ -64,6 +68,8 @@ impl<'e> Facts<'e> {
             thread: thread_of(&seen, state),
             arena,
             remembered: Cell::new(None),
+            event_fd: Cell::new(None),
+            attempted: Cell::new(None),
         }
     }
 
@@ -93,7 +99,7 @@ impl<'e> Facts<'e> {
     }
 
     /// The place where the value of a slot is remembered.
-    fn remembered(&self, at: usize) -> Option<&'e Remembered<'e>> {
+    fn remembered(&self, at: usize) -> Option<&'e Remembered<Value<'e>>> {
         let places = self.remembered.get().unwrap_or_else(|| {
             let places: &[_] = self
                 .arena
@@ -106,7 +112,11 @@ impl<'e> Facts<'e> {
 
     /// The descriptor that the event creates, uses or destroys, if the table has it.
     pub(crate) fn event_fd(&self) -> Option<&'e Fd> {
-        self.fd_of(self.subject.fd?)
+        self.event_fd.get().unwrap_or_else(|| {
+            let fd = self.subject.fd.and_then(|number| self.fd_of(number));
+            self.event_fd.set(Some(fd));
+            fd
+        })
     }
 
     /// The descriptor of that number of the event's process.

@@ -223,6 +223,17 @@ impl<'e> Facts<'e> {
 
     /// What a call named that should have given a descriptor; empty for calls that name nothing.
     fn attempted_name(&self, raw: bool) -> Option<&'e [u8]> {
+        if raw {
+            return self.attempt(true);
+        }
+        self.attempted.get().unwrap_or_else(|| {
+            let name = self.attempt(false);
+            self.attempted.set(Some(name));
+            name
+        })
+    }
+
+    fn attempt(&self, raw: bool) -> Option<&'e [u8]> {
         let event = &self.event;
         match event.code() {
             code if code.is_enter() => None,
