@@ -246,7 +246,7 @@ static __always_inline void event_write(struct scratch *s, enum drop_cause group
 		ring = bpf_map_lookup_elem(&rings, &cpu);
 		if (ring && config.fair_bytes && !within_share(ring, size, group))
 			count->over_share++;
-		else if (ring && !bpf_ringbuf_output(ring, s->data, size & EVENT_MASK, BPF_RB_NO_WAKEUP)) {
+		else if (ring && !bpf_ringbuf_output(ring, s->data, masked(size, EVENT_MASK), BPF_RB_NO_WAKEUP)) {
 			/* Only now, after the kernel's barrier: the consumer first says that it sleeps, then looks at the ring once more. */
 			if (asleep)
 				wake(ring);

@@ -14,6 +14,7 @@ use std::{
         unix::fs::MetadataExt,
     },
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 use falco_event::{Event, Trailer};
@@ -294,6 +295,7 @@ fn a_thread_that_races_opens() {
         return;
     };
     const TRIES: usize = 20_000;
+    const TIME: Duration = Duration::from_secs(2);
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().canonicalize().unwrap();
     let [good, evil] = ["goodname", "evilname"].map(|name| dir.join(name));
@@ -316,7 +318,9 @@ fn a_thread_that_races_opens() {
                     }
                 }
             });
-            for _ in 0..TRIES {
+            let start = Instant::now();
+            // An emulated machine makes fewer.
+            for _ in (0..TRIES).take_while(|_| start.elapsed() < TIME) {
                 let fd = call!(libc::SYS_openat, CWD, memory, 0);
                 call!(libc::SYS_close, fd);
             }
@@ -338,5 +342,5 @@ fn a_thread_that_races_opens() {
             marked += usize::from(event.trailer().is_changed());
         }
     }
-    println!("{lies} of {TRIES} opens show another name, {marked} of them are marked");
+    println!("{lies} of at most {TRIES} opens show another name, {marked} of them are marked");
 }
