@@ -303,8 +303,8 @@ impl Compiler {
         key.add(parts);
         let class = left.ty().class();
         let predicate = match op.modifier {
-            None => Predicate::new(class, op.cmp, &literals)?,
-            Some(modifier) => Predicate::spread(class, op.cmp, modifier, &literals)?,
+            None => Predicate::new(class, op.cmp, literals)?,
+            Some(modifier) => Predicate::spread(class, op.cmp, modifier, literals)?,
         };
         Ok(Asked::Constant {
             predicate,

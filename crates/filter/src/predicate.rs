@@ -116,7 +116,7 @@ impl Number {
 
 impl Predicate {
     /// What `cmp` without a modifier asks, with one literal or, for list operators, any number of them.
-    pub(crate) fn new(class: Class, cmp: Cmp, literals: &[Literal]) -> Result<Predicate, String> {
+    pub(crate) fn new(class: Class, cmp: Cmp, literals: Vec<Literal>) -> Result<Predicate, String> {
         match cmp {
             Cmp::In | Cmp::Intersects => Ok(Self::any_equal(literals)),
             Cmp::Pmatch => Ok(Predicate::Below(Paths::new(
@@ -133,7 +133,7 @@ impl Predicate {
         class: Class,
         cmp: Cmp,
         modifier: Modifier,
-        literals: &[Literal],
+        literals: Vec<Literal>,
     ) -> Result<Predicate, String> {
         if literals.is_empty() {
             return Ok(Predicate::Never);
@@ -214,14 +214,19 @@ impl Predicate {
     }
 
     /// Membership, by the kind of the literals; they are all of one.
-    fn any_equal(literals: &[Literal]) -> Predicate {
+    fn any_equal(literals: Vec<Literal>) -> Predicate {
         match literals.first() {
             None => Predicate::Never,
             Some(Literal::Text(only)) if literals.len() == 1 => {
                 Predicate::Equal(only.as_slice().into())
             }
             Some(Literal::Text(_)) => {
-                Predicate::InStrings(StringSet::new(literals.iter().filter_map(text)))
+                // A list may be long: its texts move.
+                let texts = literals.into_iter().filter_map(|literal| match literal {
+                    Literal::Text(text) => Some(text.into_boxed_slice()),
+                    _ => None,
+                });
+                Predicate::InStrings(texts.collect())
             }
             Some(Literal::Int(_) | Literal::Uint(_)) => {
                 let number = |l: &Literal| match l {

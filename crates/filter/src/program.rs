@@ -114,9 +114,6 @@ impl Tests {
         if !test.shared {
             return test.holds(values);
         }
-        if memo.answers.len() < self.tests.len() {
-            memo.answers.resize(self.tests.len(), 0);
-        }
         match memo.answers.get_mut(index as usize) {
             Some(answer) if *answer & !1 == memo.event => *answer & 1 == 1,
             Some(answer) => {
@@ -124,7 +121,11 @@ impl Tests {
                 *answer = memo.event | u32::from(holds);
                 holds
             }
-            None => test.holds(values),
+            // It was made for fewer tests.
+            None => {
+                memo.answers.resize(self.tests.len(), 0);
+                test.holds(values)
+            }
         }
     }
 }

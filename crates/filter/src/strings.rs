@@ -11,16 +11,17 @@ pub(crate) struct StringSet {
     strings: HashSet<Box<[u8]>, FxBuildHasher>,
 }
 
-impl StringSet {
-    pub(crate) fn new<'s>(strings: impl IntoIterator<Item = &'s [u8]>) -> StringSet {
-        let strings: HashSet<Box<[u8]>, FxBuildHasher> =
-            strings.into_iter().map(Box::from).collect();
+impl FromIterator<Box<[u8]>> for StringSet {
+    fn from_iter<I: IntoIterator<Item = Box<[u8]>>>(strings: I) -> StringSet {
+        let strings: HashSet<Box<[u8]>, FxBuildHasher> = strings.into_iter().collect();
         StringSet {
             lengths: strings.iter().fold(0, |bits, s| bits | length_bit(s)),
             strings,
         }
     }
+}
 
+impl StringSet {
     pub(crate) fn contains(&self, text: &[u8]) -> bool {
         self.lengths & length_bit(text) != 0 && self.strings.contains(text)
     }
