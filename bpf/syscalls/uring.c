@@ -851,14 +851,23 @@ int uring_completed(u64 *ctx)
 	const struct request *r;
 	struct io_uring_cqe cqe = {};
 	struct shot shot;
+	u64 args[4];
 	s32 result;
 
 	if (!req) {
-		/* Not the last completion; before "io_uring: pass in io_uring_cqe" (6.10) this is no pointer, and nothing is there to be read. */
-		if (bpf_probe_read_kernel(&cqe, sizeof(cqe), (void *)ctx[2]))
+		/* Not the last completion. What the program called it and the result come as such, or in the entry that the program sees:
+		 * which one depends on the kernel, and more than there is must not be asked of the context itself. */
+		if (bpf_probe_read_kernel(args, sizeof(args), ctx))
 			return 0;
-		shot = shot_of(ctx[0], cqe.user_data);
+		shot = shot_of(args[0], args[2]);
+		cqe.res = args[3];
 		of_shot = bpf_map_lookup_elem(&shots, &shot);
+		if (!of_shot) {
+			if (bpf_probe_read_kernel(&cqe, sizeof(cqe), (void *)args[2]))
+				return 0;
+			shot = shot_of(args[0], cqe.user_data);
+			of_shot = bpf_map_lookup_elem(&shots, &shot);
+		}
 		if (!of_shot)
 			return 0;
 		key = *of_shot;
