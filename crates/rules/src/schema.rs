@@ -62,6 +62,7 @@ pub fn failures(node: &Node, schema: &Schema) -> Vec<String> {
     let mut check = Check {
         path: "<root>".to_owned(),
         failures: Vec::new(),
+        silent: false,
     };
     check.value(node, schema);
     check.failures
@@ -70,13 +71,18 @@ pub fn failures(node: &Node, schema: &Schema) -> Vec<String> {
 struct Check {
     path: String,
     failures: Vec<String>,
+    /// Whether failures are only counted.
+    silent: bool,
 }
 
 impl Check {
     fn fail(&mut self, what: &str) {
         if self.failures.len() < MAX_FAILURES {
-            self.failures
-                .push(format!("failed for {}: {what}", self.path));
+            self.failures.push(if self.silent {
+                String::new()
+            } else {
+                format!("failed for {}: {what}", self.path)
+            });
         }
     }
 
@@ -123,18 +129,18 @@ impl Check {
                 node.items().is_some()
             }
             Schema::AnyOf(children) => {
-                let fits = children.iter().enumerate().any(|(index, child)| {
-                    let fits = self.value(node, child);
-                    if !fits {
+                // A list may be long, and most items fit only one of them: nothing is written down before it is known that none does.
+                let silent = std::mem::replace(&mut self.silent, true);
+                let fits = children.iter().any(|child| self.value(node, child));
+                self.failures.truncate(before);
+                self.silent = silent;
+                if !fits {
+                    for (index, child) in children.iter().enumerate() {
+                        self.value(node, child);
                         self.fail(&format!(
                             "Failed to validate against child schema #{index}."
                         ));
                     }
-                    fits
-                });
-                if fits {
-                    self.failures.truncate(before);
-                } else {
                     self.fail(
                         "Failed to validate against any schemas allowed by anyOf constraint.",
                     );
