@@ -12,13 +12,19 @@ use std::{
     os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
     path::Path,
     process::{Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
 use harness::{Falco, can_watch};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use serde_json::Value;
+
+/// One test at a time: a falco without the filter loses events in the flood.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
@@ -195,6 +201,7 @@ fn the_same_alerts_with_and_without_it() {
     if !can_watch() {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let seeds = std::env::var("FALCO_TEST_SEEDS").ok();
     let seeds: u64 = seeds.map_or(1, |count| count.parse().unwrap());
     let before = std::env::current_dir().unwrap();
@@ -258,6 +265,7 @@ fn a_flood_of_opens_hides_nothing() {
     if !can_watch() {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let planted = std::env::var("FALCO_TEST_PLANTED").ok();
     let planted: usize = planted.map_or(50, |count| count.parse().unwrap());
     let temp = tempfile::tempdir().unwrap();
