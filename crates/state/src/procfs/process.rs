@@ -212,6 +212,10 @@ impl Live {
             FdKind::Pidfd(_) => fd.kind = FdKind::Pidfd(self.read_pidfd(dir, number)),
             _ => {}
         }
+        if matches!(fd.kind, FdKind::File | FdKind::Directory) {
+            // The link is the kernel's own path.
+            fd.real_path = Rc::clone(&fd.name);
+        }
         Some(fd)
     }
 
