@@ -24,7 +24,7 @@
 //! # }
 //! # let (mut catalog, arena) = (Names, bumpalo::Bump::new());
 //! # let event = Event(&arena);
-//! use falco_filter::{Compiler, Memo, ast};
+//! use falco_filter::{Chain, Compiler, Memo, ast};
 //!
 //! let mut compiler = Compiler::new();
 //! let tree = ast::parse("evt.type = openat and fd.name startswith /etc", &ast::Limits::RULES)?;
@@ -35,6 +35,12 @@
 //! // For each event:
 //! memo.next_event();
 //! assert!(program.run(&tests, &event, &mut memo));
+//! // Many conditions are asked faster as one, which tells those that hold until it is told to stop:
+//! let chain = Chain::new([(7, &program)], None);
+//! chain.run(&tests, &event, &mut memo, |condition| {
+//!     assert_eq!(condition, 7);
+//!     true
+//! });
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -52,6 +58,7 @@
 
 pub mod ast;
 pub mod catalog;
+mod chain;
 mod compile;
 #[cfg(test)]
 mod corpus;
@@ -67,7 +74,8 @@ mod strings;
 pub mod value;
 
 pub use catalog::{Catalog, Field, FieldError, Print, Slot, Type};
+pub use chain::Chain;
 pub use compile::{CompileError, Compiler};
 pub use operand::Operand;
-pub use program::{Known, Memo, Program, Start, Tests, Warning};
+pub use program::{Known, Memo, Program, Tests, Warning};
 pub use value::{Value, Values};

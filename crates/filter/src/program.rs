@@ -72,6 +72,13 @@ impl Memo {
         }
     }
 
+    /// The answer of a test, if it was given for this event.
+    #[inline]
+    pub(crate) fn answer(&self, test: u32) -> Option<bool> {
+        let answer = *self.answers.get(test as usize)?;
+        (answer & !1 == self.event).then_some(answer & 1 == 1)
+    }
+
     /// Forgets all answers: what the values come from has changed.
     pub fn next_event(&mut self) {
         self.event = self.event.wrapping_add(2);
@@ -102,44 +109,83 @@ impl Tests {
         });
         Known(
             answers
-                .map(|(index, test)| (index as u32, test.holds(&alone)))
+                .map(|(index, test)| (index as u32, test.holds(&alone, &mut Last::default())))
                 .collect(),
         )
     }
 
-    fn holds<'e>(&self, index: u32, values: &impl Values<'e>, memo: &mut Memo) -> bool {
+    /// Whether a test holds; it is made only if it was not made for this event.
+    #[inline]
+    fn holds<'e>(
+        &self,
+        test: u32,
+        values: &impl Values<'e>,
+        memo: &mut Memo,
+        last: &mut Last<'e>,
+    ) -> bool {
+        match memo.answer(test) {
+            Some(answer) => answer,
+            None => self.make(test, values, memo, last),
+        }
+    }
+
+    /// Makes a test, and remembers the answer if others ask for it.
+    #[inline]
+    pub(crate) fn make<'e>(
+        &self,
+        index: u32,
+        values: &impl Values<'e>,
+        memo: &mut Memo,
+        last: &mut Last<'e>,
+    ) -> bool {
         let Some(test) = self.tests.get(index as usize) else {
             return false;
         };
-        if !test.shared {
-            return test.holds(values);
-        }
-        match memo.answers.get_mut(index as usize) {
-            Some(answer) if *answer & !1 == memo.event => *answer & 1 == 1,
-            Some(answer) => {
-                let holds = test.holds(values);
-                *answer = memo.event | u32::from(holds);
-                holds
-            }
-            // It was made for fewer tests.
-            None => {
-                memo.answers.resize(self.tests.len(), 0);
-                test.holds(values)
+        let holds = test.holds(values, last);
+        if test.shared {
+            match memo.answers.get_mut(index as usize) {
+                Some(answer) => *answer = memo.event | u32::from(holds),
+                // It was made for fewer tests.
+                None => memo.answers.resize(self.tests.len(), 0),
             }
         }
+        holds
+    }
+}
+
+/// The field that was looked at last, and its value: neighbouring tests often ask for the same.
+#[derive(Debug)]
+pub(crate) struct Last<'e> {
+    slot: Slot,
+    value: Option<Value<'e>>,
+}
+
+impl Default for Last<'_> {
+    fn default() -> Self {
+        Last {
+            // There are not that many fields.
+            slot: Slot(u32::MAX),
+            value: None,
+        }
+    }
+}
+
+impl<'e> Last<'e> {
+    #[inline]
+    fn value(&mut self, slot: Slot, values: &impl Values<'e>) -> Option<&Value<'e>> {
+        if self.slot != slot {
+            *self = Last {
+                slot,
+                value: values.value(slot),
+            };
+        }
+        self.value.as_ref()
     }
 }
 
 /// See [`Tests::known`]; by test, in order.
-#[derive(Clone, Debug)]
-pub struct Known(Vec<(u32, bool)>);
-
-impl Known {
-    fn answer(&self, test: u32) -> Option<bool> {
-        let at = self.0.binary_search_by_key(&test, |(test, _)| *test).ok()?;
-        self.0.get(at).map(|(_, answer)| *answer)
-    }
-}
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Known(pub(crate) Vec<(u32, bool)>);
 
 /// The value of one field, and no other.
 struct Alone<'e> {
@@ -160,10 +206,29 @@ impl<'e> Values<'e> for Alone<'e> {
 
 impl Test {
     /// Without a value on the left (or, if another value is compared with, on the right) nothing holds.
-    fn holds<'e>(&self, values: &impl Values<'e>) -> bool {
-        let Some(left) = self.left.value(values) else {
+    #[inline]
+    fn holds<'e>(&self, values: &impl Values<'e>, last: &mut Last<'e>) -> bool {
+        let computed;
+        let left = match &self.left {
+            Node::Field(slot) => last.value(*slot, values),
+            node => {
+                computed = node.value(values);
+                computed.as_ref()
+            }
+        };
+        let Some(left) = left else {
             return false;
         };
+        match (&self.asked, left) {
+            (_, Value::Any(_) | Value::Ends(_) | Value::List(_))
+            | (Asked::Exists | Asked::Operand(..), _) => self.holds_of(left, values),
+            (Asked::Constant { predicate, .. }, one) => predicate.holds(one, values.arena()),
+        }
+    }
+
+    /// What is rarely asked: of several values, of another value, whether there is one.
+    #[inline(never)]
+    fn holds_of<'e>(&self, left: &Value<'e>, values: &impl Values<'e>) -> bool {
         match &self.asked {
             Asked::Exists => !matches!(left, Value::Any([])),
             Asked::Constant {
@@ -180,7 +245,7 @@ impl Test {
                     Value::Ends(ends) => ends.iter().any(holds),
                     Value::List(elements) if *every_element => elements.iter().all(holds),
                     Value::List(elements) => elements.iter().any(holds),
-                    value => holds(&value),
+                    value => holds(value),
                 }
             }
             Asked::Operand(cmp, right) => {
@@ -193,7 +258,7 @@ impl Test {
                         !ends.is_empty() && ends.iter().all(|value| compare(*cmp, value, &right))
                     }
                     Value::Ends(ends) => ends.iter().any(|value| compare(*cmp, value, &right)),
-                    value => compare(*cmp, &value, &right),
+                    value => compare(*cmp, value, &right),
                 }
             }
         }
@@ -241,10 +306,6 @@ fn order(left: &Value<'_>, right: &Value<'_>) -> Option<std::cmp::Ordering> {
     }
 }
 
-/// Where a program begins to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start(u32);
-
 /// Something that is probably not meant as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
@@ -278,38 +339,7 @@ impl Program {
     /// Whether the condition holds. `tests` are those of the compiler that made the program; `memo` is of the same tests, and of the
     /// thing that `values` come from.
     pub fn run<'e>(&self, tests: &Tests, values: &impl Values<'e>, memo: &mut Memo) -> bool {
-        self.run_from(Start(self.start), tests, values, memo)
-    }
-
-    /// Where running may begin when some answers are known; `None` when the condition cannot hold then.
-    pub fn start(&self, known: &Known) -> Option<Start> {
-        let mut at = self.start;
-        while let Some(step) = self.code.get(at as usize)
-            && let Some(answer) = known.answer(step.test)
-        {
-            at = if answer { step.on_true } else { step.on_false };
-        }
-        (at != REJECT).then_some(Start(at))
-    }
-
-    /// The same as [`Program::run`], from a place that [`Program::start`] gave.
-    #[inline]
-    pub fn run_from<'e>(
-        &self,
-        start: Start,
-        tests: &Tests,
-        values: &impl Values<'e>,
-        memo: &mut Memo,
-    ) -> bool {
-        let Start(mut at) = start;
-        while let Some(step) = self.code.get(at as usize) {
-            at = if tests.holds(step.test, values, memo) {
-                step.on_true
-            } else {
-                step.on_false
-            };
-        }
-        at == ACCEPT
+        self.observe(tests, values, memo, |_, _| {})
     }
 
     /// The same as [`Program::run`]; says of each test that it makes its place in the program, and the answer.
@@ -320,9 +350,10 @@ impl Program {
         memo: &mut Memo,
         mut on_test: impl FnMut(usize, bool),
     ) -> bool {
+        let mut last = Last::default();
         let mut at = self.start;
         while let Some(step) = self.code.get(at as usize) {
-            let holds = tests.holds(step.test, values, memo);
+            let holds = tests.holds(step.test, values, memo, &mut last);
             on_test(at as usize, holds);
             at = if holds { step.on_true } else { step.on_false };
         }

@@ -219,22 +219,39 @@ fn letters() -> impl Strategy<Value = Expr> {
 }
 
 proptest! {
-    /// What is decided beforehand from one field is what would be decided later.
+    /// Conditions in a chain hold where each of them holds, whether or not something is known beforehand.
     #[test]
-    fn known_answers_change_nothing(tree in letters(), x in "[abc]", a in "[abc]") {
-        use falco_filter::{Memo, Slot, Type, Value};
+    fn a_chain_changes_nothing(trees in prop::collection::vec(letters(), 0..6), x in "[abc]", a in "[abc]", is_known: bool) {
+        use falco_filter::{Chain, Memo, Slot, Type, Value};
         let arena = bumpalo::Bump::new();
         let x = Value::Str(x.as_bytes());
         let rows = vec![("t.x", Type::CharBuf, Some(x)), ("s.a", Type::CharBuf, Some(Value::Str(a.as_bytes())))];
         let mut compiler = Compiler::new();
-        let program = compiler.condition(&tree, &mut Names::of(&rows)).unwrap();
+        let programs: Vec<_> = trees.iter().map(|tree| compiler.condition(tree, &mut Names::of(&rows)).unwrap()).collect();
         let tests = compiler.finish();
         let thing = thing::Thing { rows, arena: &arena };
-        let whole = program.run(&tests, &thing, &mut Memo::new(&tests));
-        let part = program
-            .start(&tests.known(Slot(0), x, &arena))
-            .is_some_and(|start| program.run_from(start, &tests, &thing, &mut Memo::new(&tests)));
-        prop_assert_eq!(whole, part, "{}", tree);
+        let alone: Vec<u32> = (0..).zip(&programs)
+            .filter_map(|(at, program)| program.run(&tests, &thing, &mut Memo::new(&tests)).then_some(at))
+            .collect();
+        let known = is_known.then(|| tests.known(Slot(0), x, &arena));
+        let chain = Chain::new((0..).zip(&programs), known.as_ref());
+        let mut memo = Memo::new(&tests);
+        for _ in 0..2 {
+            memo.next_event();
+            let mut all = Vec::new();
+            chain.run(&tests, &thing, &mut memo, |at| {
+                all.push(at);
+                true
+            });
+            prop_assert_eq!(&all, &alone, "{:?}", chain);
+            let mut first = Vec::new();
+            chain.run(&tests, &thing, &mut memo, |at| {
+                first.push(at);
+                false
+            });
+            prop_assert_eq!(&first[..], &alone[..alone.len().min(1)], "{:?}", chain);
+        }
+        prop_assert!(!chain.is_empty() || alone.is_empty());
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 use falco_event::{EventCode, SyscallCode, codes};
-use falco_filter::{Memo, Slot, Start, Tests, Value, Values};
+use falco_filter::{Chain, Memo, Slot, Tests, Value, Values};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::Priority;
 use crate::compile::{Compiled, Rule};
@@ -50,12 +52,13 @@ pub struct RuleSet {
     tests: Tests,
     /// The place of `evt.type`, if there is such a field.
     type_slot: Option<Slot>,
-    /// For each event the enabled rules that look at it, in order, and where their programs begin: past what the event's type decides.
-    index: Box<[Box<[Begin]>]>,
+    /// The conditions of the enabled rules that look at an event, in order, less what the event's type decides.
+    chains: Vec<Chain>,
+    /// For each event the place of its chain; [`NOBODY`] if no rule can match it.
+    index: Box<[u16]>,
 }
 
-/// A rule, and where its program begins if that is known.
-type Begin = (RuleIx, Option<Start>);
+const NOBODY: u16 = u16::MAX;
 
 impl RuleSet {
     pub(crate) fn new(compiled: Compiled, min_priority: Priority) -> RuleSet {
@@ -67,6 +70,7 @@ impl RuleSet {
             rules,
             tests: compiled.tests,
             type_slot: compiled.type_slot,
+            chains: Vec::new(),
             index: Box::default(),
         };
         set.build_index();
@@ -139,8 +143,8 @@ impl RuleSet {
     /// Whether an enabled rule looks at events of this kind.
     #[inline]
     pub fn looks_at(&self, code: EventCode) -> bool {
-        let rules = self.index.get(code.index());
-        rules.is_some_and(|rules| !rules.is_empty())
+        let chain = self.index.get(code.index());
+        chain.is_some_and(|chain| *chain != NOBODY)
     }
 
     /// A memory for [`RuleSet::run`] that fits this rule set.
@@ -157,25 +161,15 @@ impl RuleSet {
         matching: Matching,
         mut on_match: impl FnMut(RuleIx),
     ) {
-        let Some(rules) = self.index.get(code.index()) else {
+        let chain = self.index.get(code.index());
+        let Some(chain) = chain.and_then(|chain| self.chains.get(usize::from(*chain))) else {
             return;
         };
         memo.next_event();
-        for &(ix, start) in rules {
-            let Some(rule) = self.rules.get(ix.0 as usize) else {
-                continue;
-            };
-            let matches = match start {
-                Some(start) => rule.program.run_from(start, &self.tests, values, memo),
-                None => rule.program.run(&self.tests, values, memo),
-            };
-            if matches {
-                on_match(ix);
-                if matching == Matching::First {
-                    return;
-                }
-            }
-        }
+        chain.run(&self.tests, values, memo, |rule| {
+            on_match(RuleIx(rule));
+            matching == Matching::All
+        });
     }
 
     /// Runs one rule over an event after [`RuleSet::run`], whatever it looks at; says of each part of its condition that decides
@@ -202,23 +196,36 @@ impl RuleSet {
         // Of these two the event tells its name.
         const NAMED_LATER: [EventCode; 2] = [codes::ASYNCEVENT_E, codes::GENERIC_X];
         let arena = Bump::new();
+        let mut chains = Vec::new();
+        // Many events differ in nothing that rules ask.
+        let mut made = HashMap::<_, _, FxBuildHasher>::default();
         let index = EventCode::all().map(|code| {
-            let rules: Vec<(RuleIx, &Rule)> = self
+            let rules: Vec<RuleIx> = self
                 .enabled()
                 .filter(|(_, rule)| code == codes::ASYNCEVENT_E || rule.reach.events.contains(code))
+                .map(|(ix, _)| ix)
                 .collect();
-            let name = code.info().name.as_bytes();
+            let name = Value::Str(code.info().name.as_bytes());
             let known = (self.type_slot)
                 .filter(|_| !rules.is_empty() && !NAMED_LATER.contains(&code))
-                .map(|slot| self.tests.known(slot, Value::Str(name), &arena));
-            (rules.into_iter())
-                .filter_map(|(ix, rule)| match &known {
-                    Some(known) => Some((ix, Some(rule.program.start(known)?))),
-                    None => Some((ix, None)),
+                .map(|slot| self.tests.known(slot, name, &arena));
+            *made
+                .entry((rules, known))
+                .or_insert_with_key(|(rules, known)| {
+                    let programs = rules
+                        .iter()
+                        .filter_map(|ix| Some((ix.0, &self.get(*ix)?.program)));
+                    let chain = Chain::new(programs, known.as_ref());
+                    if chain.is_empty() {
+                        return NOBODY;
+                    }
+                    // There are fewer events than that.
+                    chains.push(chain);
+                    chains.len() as u16 - 1
                 })
-                .collect()
         });
         self.index = index.collect();
+        self.chains = chains;
     }
 }
 
