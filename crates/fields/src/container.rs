@@ -31,6 +31,7 @@ impl<'e> Facts<'e> {
         container.map_or(b"", |container| &container.id)
     }
 
+    #[inline(never)]
     pub(crate) fn container(&self, field: Container, arg: &Arg) -> Option<Value<'e>> {
         use Container as C;
         if let C::StartTs | C::Duration = field {

@@ -27,6 +27,7 @@ mod open {
 const EXECUTABLE: u32 = 0o111;
 
 impl<'e> Facts<'e> {
+    #[inline(never)]
     pub(crate) fn any_event(&self, field: AnyEvent) -> Option<Value<'e>> {
         let now = self.event.time_ns();
         let since_first = now.wrapping_sub(self.context.first_ns);
@@ -55,6 +56,17 @@ impl<'e> Facts<'e> {
     }
 
     pub(crate) fn evt(&self, field: Evt, slot: Slot, arg: &Arg) -> Option<Value<'e>> {
+        match field {
+            Evt::IsOpenRead | Evt::IsOpenWrite | Evt::IsOpenExec | Evt::IsOpenCreate => {
+                Some(Value::Bool(self.opens(field)))
+            }
+            _ => self.more_of_evt(field, slot, arg),
+        }
+    }
+
+    /// What rules ask less often than how a file is opened.
+    #[inline(never)]
+    fn more_of_evt(&self, field: Evt, slot: Slot, arg: &Arg) -> Option<Value<'e>> {
         let event = &self.event;
         let flags = event.info().flags;
         let is = |wanted| Some(Value::Bool(flags.any(wanted)));
@@ -115,9 +127,6 @@ impl<'e> Facts<'e> {
             | Evt::WaitLatency => Some(Value::Uint(0)),
             Evt::LatencyHuman => Some(Value::Str(b"0ns")),
             Evt::Delta | Evt::DeltaS | Evt::DeltaNs => Some(Value::Uint(self.delta(field, slot))),
-            Evt::IsOpenRead | Evt::IsOpenWrite | Evt::IsOpenExec | Evt::IsOpenCreate => {
-                Some(Value::Bool(self.opens(field)))
-            }
             Evt::IsIoUring => Some(Value::Bool(event.trailer().is_ring())),
             Evt::IsTampered => Some(Value::Bool(event.trailer().is_changed())),
             Evt::IsUnverified => Some(Value::Bool(event.trailer().is_unseen())),
@@ -311,12 +320,10 @@ impl<'e> Facts<'e> {
     /// Whether a file is opened in a certain way.
     fn opens(&self, field: Evt) -> bool {
         let event = &self.event;
-        let (flags, mode) = match event.code() {
-            c::SYSCALL_OPEN_X => (event.u32(2), event.u32(3)),
-            c::SYSCALL_OPENAT_2_X | c::SYSCALL_OPENAT2_X => (event.u32(3), event.u32(4)),
-            // It has no mode.
-            c::SYSCALL_OPEN_BY_HANDLE_AT_X => (event.u32(2), None),
-            c::SYSCALL_CREAT_X if field == Evt::IsOpenExec => (Some(open::CREATE), event.u32(2)),
+        let flags = match event.code() {
+            c::SYSCALL_OPEN_X | c::SYSCALL_OPEN_BY_HANDLE_AT_X => event.u32(2),
+            c::SYSCALL_OPENAT_2_X | c::SYSCALL_OPENAT2_X => event.u32(3),
+            c::SYSCALL_CREAT_X if field == Evt::IsOpenExec => Some(open::CREATE),
             _ => return false,
         };
         let flags = flags.unwrap_or(0);
@@ -328,6 +335,12 @@ impl<'e> Facts<'e> {
                 flags & open::CREATED != 0 || (flags & open::TMPFILE != 0 && opened)
             }
             Evt::IsOpenExec => {
+                let mode = match event.code() {
+                    c::SYSCALL_OPEN_X => event.u32(3),
+                    c::SYSCALL_OPENAT_2_X | c::SYSCALL_OPENAT2_X => event.u32(4),
+                    c::SYSCALL_CREAT_X => event.u32(2),
+                    _ => None,
+                };
                 let creates = flags & (open::CREATE | open::TMPFILE) != 0;
                 creates && mode.unwrap_or(0) & EXECUTABLE != 0
             }

@@ -73,6 +73,7 @@ impl<'e> Facts<'e> {
         }
     }
 
+    #[inline]
     fn extract(&self, slot: Slot, wanted: &'e Wanted) -> Option<Value<'e>> {
         let arg = &wanted.arg;
         match wanted.id {
@@ -96,6 +97,19 @@ impl<'e> Facts<'e> {
                 Some(Value::Uint(count))
             }
         }
+    }
+
+    /// A value that is worth remembering.
+    #[inline(never)]
+    fn recall(&self, slot: Slot, wanted: &'e Wanted, at: usize) -> Option<Value<'e>> {
+        let Some(place) = self.remembered(at) else {
+            return self.extract(slot, wanted);
+        };
+        place.get().unwrap_or_else(|| {
+            let value = self.extract(slot, wanted);
+            place.set(Some(value));
+            value
+        })
     }
 
     /// The place where the value of a slot is remembered.
@@ -134,16 +148,13 @@ fn thread_of<'e>(seen: &Seen<'_>, state: &'e State) -> Option<&'e Thread> {
 }
 
 impl<'e> Values<'e> for Facts<'e> {
+    #[inline]
     fn value(&self, slot: Slot) -> Option<Value<'e>> {
         let wanted = self.catalogue.wanted(slot)?;
-        let Some(place) = wanted.remember.and_then(|at| self.remembered(at)) else {
-            return self.extract(slot, wanted);
-        };
-        place.get().unwrap_or_else(|| {
-            let value = self.extract(slot, wanted);
-            place.set(Some(value));
-            value
-        })
+        match wanted.remember {
+            None => self.extract(slot, wanted),
+            Some(at) => self.recall(slot, wanted, at),
+        }
     }
 
     fn shown(&self, slot: Slot) -> Option<Value<'e>> {

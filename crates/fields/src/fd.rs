@@ -31,20 +31,35 @@ impl<'e> Facts<'e> {
             return None;
         }
         let thread = self.thread?;
+        if field == D::Num {
+            return Some(Value::Int(thread.last_fd));
+        }
         let fd = self.looked_at(thread, arg);
+        match (field, fd) {
+            (D::TypeChar, Some(fd)) => Some(Value::Str(type_char(fd))),
+            (D::Name, Some(fd)) => Some(Value::Str(&fd.name)),
+            _ => self.more_of_descriptor(field, arg, thread, fd),
+        }
+    }
+
+    /// What is asked less often, or of a descriptor that is not there.
+    #[inline(never)]
+    fn more_of_descriptor(
+        &self,
+        field: D,
+        arg: &Arg,
+        thread: &'e Thread,
+        fd: Option<&'e Fd>,
+    ) -> Option<Value<'e>> {
         match field {
-            D::Num => return Some(Value::Int(thread.last_fd)),
             D::Uid => {
                 let mut text = Text::new(self.arena);
                 text.push_shown(thread.tid);
                 text.push_shown(thread.last_fd);
                 return Some(text.value());
             }
-            D::TypeChar => {
-                return Some(Value::Str(match fd {
-                    Some(fd) => type_char(fd),
-                    None => expected_type_char(self.event.code()),
-                }));
+            D::TypeChar if fd.is_none() => {
+                return Some(Value::Str(expected_type_char(self.event.code())));
             }
             D::Name => return Some(Value::Str(self.fd_name(fd)?)),
             D::ContainerName => return Some(self.in_container(self.fd_name(fd)?)),
@@ -94,6 +109,7 @@ impl<'e> Facts<'e> {
     }
 
     /// The descriptor that the fields are about: that of the event or, if nothing is known of it, the last of its thread.
+    #[inline]
     fn looked_at(&self, thread: &Thread, arg: &Arg) -> Option<&'e Fd> {
         match arg {
             Arg::Index(number) => self.fd_of(*number),

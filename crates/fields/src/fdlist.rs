@@ -12,6 +12,7 @@ use crate::text::Text;
 const ENTRY_BYTES: usize = 10;
 
 impl<'e> Facts<'e> {
+    #[inline(never)]
     pub(crate) fn fd_list(&self, field: FdList) -> Option<Value<'e>> {
         if !matches!(
             self.event.code(),

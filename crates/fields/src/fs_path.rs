@@ -108,6 +108,7 @@ impl Calls {
 }
 
 impl<'e> Facts<'e> {
+    #[inline(never)]
     pub(crate) fn fs_path(&self, field: FsPath) -> Option<Value<'e>> {
         let code = self.event.code();
         let call = self.catalogue.calls.0.get(code.index())?.as_ref()?;

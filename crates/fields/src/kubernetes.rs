@@ -13,6 +13,7 @@ use crate::text::Text;
 const POD_UID: &str = "io.kubernetes.pod.uid";
 
 impl<'e> Facts<'e> {
+    #[inline(never)]
     pub(crate) fn kubernetes(&self, field: Kubernetes, arg: &Arg) -> Option<Value<'e>> {
         use Kubernetes as K;
         use OwnerKind as O;

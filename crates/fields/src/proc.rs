@@ -14,6 +14,7 @@ use crate::{Facts, capabilities};
 const ENV_LEVELS: usize = 20;
 
 impl<'e> Facts<'e> {
+    #[inline(never)]
     pub(crate) fn process(&self, field: Proc, slot: Slot, arg: &Arg) -> Option<Value<'e>> {
         match field {
             Proc::Tid => return process_id(self.event.thread()),

@@ -10,6 +10,7 @@ use crate::table::user::{Group, User};
 const UNKNOWN: &[u8] = b"<NA>";
 
 impl<'e> Facts<'e> {
+    #[inline(never)]
     pub(crate) fn user(&self, field: User) -> Option<Value<'e>> {
         let thread = self.thread?;
         let user = |uid| self.state.users.user(self.container_id(), uid);
@@ -25,6 +26,7 @@ impl<'e> Facts<'e> {
         })
     }
 
+    #[inline(never)]
     pub(crate) fn group(&self, field: Group) -> Option<Value<'e>> {
         let gid = self.thread?.gid;
         Some(match field {

@@ -17,8 +17,9 @@ pub struct Chain {
 #[derive(Clone, Copy, Debug)]
 struct Step {
     test: u32,
-    /// Whether a step before it may have made the same test.
+    /// Whether a step before it may have made the same test, and whether one after it may make it.
     again: bool,
+    keep: bool,
     on_true: u32,
     on_false: u32,
 }
@@ -60,10 +61,18 @@ impl Chain {
         let mut at = self.start as usize;
         loop {
             while let Some(step) = self.code.get(at) {
-                let holds = match step.again.then(|| memo.answer(step.test)).flatten() {
-                    Some(answer) => answer,
-                    None => tests.make(step.test, values, memo, &mut last),
+                let kept = if step.again {
+                    memo.answer(step.test)
+                } else {
+                    None
                 };
+                let holds = kept.unwrap_or_else(|| {
+                    let holds = tests.make(step.test, values, &mut last);
+                    if step.keep {
+                        memo.keep(step.test, holds);
+                    }
+                    holds
+                });
                 at = if holds { step.on_true } else { step.on_false } as usize;
             }
             let Some(holds) = self.holds.get(at - self.code.len()) else {
@@ -157,12 +166,18 @@ impl Joined {
         for (to, from) in (0..).zip(places.chain(holding.iter().map(|(at, ..)| *at))) {
             moved[from] = to;
         }
+        // Of each test the last step that makes it.
+        let mut last = vec![None; self.tests.len()];
+        for (at, test, _) in &asked {
+            last[*test] = Some(*at);
+        }
         let mut made = vec![false; self.tests.len()];
         Chain {
             start: moved[start],
             code: (asked.iter())
-                .map(|&(_, test, [on_false, on_true])| Step {
+                .map(|&(at, test, [on_false, on_true])| Step {
                     test: self.tests[test],
+                    keep: last[test] != Some(at),
                     again: std::mem::replace(&mut made[test], true),
                     on_true: moved[on_true],
                     on_false: moved[on_false],

@@ -189,11 +189,6 @@ impl Compiler {
         }
         let address = Arc::as_ptr(check).addr();
         if let Some(compiled) = self.compiled.get(&address) {
-            if let Known::Test(test) = compiled.known
-                && let Some(test) = self.tests.tests.get_mut(test as usize)
-            {
-                test.shared = true;
-            }
             warnings.extend_from_slice(&compiled.warnings);
             return Ok(compiled.known);
         }
@@ -258,14 +253,12 @@ impl Compiler {
         }
         let tests = &mut self.tests.tests;
         let test = *self.index.entry(key.finish()).or_insert(tests.len() as u32);
-        match tests.get_mut(test as usize) {
-            Some(test) => test.shared = true,
-            None => tests.push(Test {
+        if test as usize == tests.len() {
+            tests.push(Test {
                 left: left.into_node(),
                 asked,
-                shared: false,
                 text: check.to_string().into(),
-            }),
+            });
         }
         Ok(Known::Test(test))
     }

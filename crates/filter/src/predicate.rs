@@ -267,15 +267,30 @@ impl Predicate {
 
     /// Whether one value (no list, no alternatives) satisfies it. The arena is used only by a regular expression over a text that is
     /// not UTF-8.
+    #[inline]
     pub(crate) fn holds(&self, value: &Value<'_>, arena: &Bump) -> bool {
         match (self, value) {
-            (Predicate::Never, _) => false,
             (Predicate::Equal(expected), Value::Str(text) | Value::Bytes(text)) => {
                 **expected == **text
             }
             (Predicate::InStrings(set), Value::Str(text) | Value::Bytes(text)) => {
                 set.contains(text)
             }
+            (Predicate::Starts(prefix), Value::Str(text) | Value::Bytes(text)) => {
+                text.starts_with(prefix)
+            }
+            (Predicate::Number(relation, n), value) => {
+                n.order(value).is_some_and(|order| relation.holds(order))
+            }
+            (Predicate::Bool(expected), Value::Bool(value)) => expected == value,
+            _ => self.holds_otherwise(value, arena),
+        }
+    }
+
+    /// The kinds that are asked less often; apart, so that the others need no room for what these do.
+    #[inline(never)]
+    fn holds_otherwise(&self, value: &Value<'_>, arena: &Bump) -> bool {
+        match (self, value) {
             (Predicate::Ordered(relation, bound), Value::Str(text)) => {
                 relation.holds((**text).cmp(bound))
             }
@@ -287,9 +302,6 @@ impl Predicate {
             }
             (Predicate::ContainsFolded(needle), Value::Str(text) | Value::Bytes(text)) => {
                 contains_folded(text, needle)
-            }
-            (Predicate::Starts(prefix), Value::Str(text) | Value::Bytes(text)) => {
-                text.starts_with(prefix)
             }
             (Predicate::StartsAny(prefixes), Value::Str(text) | Value::Bytes(text)) => {
                 prefixes.starts(text)
@@ -305,9 +317,6 @@ impl Predicate {
                 regex.matches(text, arena)
             }
             (Predicate::Below(paths), Value::Str(text) | Value::Bytes(text)) => paths.matches(text),
-            (Predicate::Number(relation, n), value) => {
-                n.order(value).is_some_and(|order| relation.holds(order))
-            }
             (Predicate::InNumbers(set), value) => {
                 let value = set.first().and_then(|n| n.like(value));
                 value.is_some_and(|value| set.binary_search(&value).is_ok())
@@ -315,7 +324,6 @@ impl Predicate {
             (Predicate::Double(relation, n), Value::Double(value)) => value
                 .partial_cmp(n)
                 .map_or(*relation == Relation::Ne, |order| relation.holds(order)),
-            (Predicate::Bool(expected), Value::Bool(value)) => expected == value,
             (Predicate::Ip(expected), Value::Ip(ip)) => expected == ip,
             (Predicate::InIps(set), Value::Ip(ip)) => set.binary_search(ip).is_ok(),
             (Predicate::InNets(nets), Value::Ip(ip)) => nets.contains(*ip),

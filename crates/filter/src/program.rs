@@ -23,8 +23,6 @@ pub struct Tests {
 pub(crate) struct Test {
     pub(crate) left: Node,
     pub(crate) asked: Asked,
-    /// Whether more than one place asks: then the answer is remembered for the length of an event.
-    pub(crate) shared: bool,
     /// The comparison as text, for listings.
     pub(crate) text: Arc<str>,
 }
@@ -79,6 +77,17 @@ impl Memo {
         (answer & !1 == self.event).then_some(answer & 1 == 1)
     }
 
+    /// Remembers the answer of a test for this event.
+    #[inline]
+    pub(crate) fn keep(&mut self, test: u32, answer: bool) {
+        if let Some(kept) = self.answers.get_mut(test as usize) {
+            *kept = self.event | u32::from(answer);
+        } else {
+            // It was made for fewer tests.
+            self.answers.resize(test as usize + 1, 0);
+        }
+    }
+
     /// Forgets all answers: what the values come from has changed.
     pub fn next_event(&mut self) {
         self.event = self.event.wrapping_add(2);
@@ -114,42 +123,16 @@ impl Tests {
         )
     }
 
-    /// Whether a test holds; it is made only if it was not made for this event.
-    #[inline]
-    fn holds<'e>(
-        &self,
-        test: u32,
-        values: &impl Values<'e>,
-        memo: &mut Memo,
-        last: &mut Last<'e>,
-    ) -> bool {
-        match memo.answer(test) {
-            Some(answer) => answer,
-            None => self.make(test, values, memo, last),
-        }
-    }
-
-    /// Makes a test, and remembers the answer if others ask for it.
+    /// Makes a test.
     #[inline]
     pub(crate) fn make<'e>(
         &self,
-        index: u32,
+        test: u32,
         values: &impl Values<'e>,
-        memo: &mut Memo,
         last: &mut Last<'e>,
     ) -> bool {
-        let Some(test) = self.tests.get(index as usize) else {
-            return false;
-        };
-        let holds = test.holds(values, last);
-        if test.shared {
-            match memo.answers.get_mut(index as usize) {
-                Some(answer) => *answer = memo.event | u32::from(holds),
-                // It was made for fewer tests.
-                None => memo.answers.resize(self.tests.len(), 0),
-            }
-        }
-        holds
+        let test = self.tests.get(test as usize);
+        test.is_some_and(|test| test.holds(values, last))
     }
 }
 
@@ -353,7 +336,11 @@ impl Program {
         let mut last = Last::default();
         let mut at = self.start;
         while let Some(step) = self.code.get(at as usize) {
-            let holds = tests.holds(step.test, values, memo, &mut last);
+            let holds = memo.answer(step.test).unwrap_or_else(|| {
+                let holds = tests.make(step.test, values, &mut last);
+                memo.keep(step.test, holds);
+                holds
+            });
             on_test(at as usize, holds);
             at = if holds { step.on_true } else { step.on_false };
         }
