@@ -22,8 +22,13 @@
 #include "syscalls/socket.c"
 #include "syscalls/sockopt.c"
 #include "syscalls/task.c"
-#include "syscalls/uring.c"
 #include "syscalls/wait.c"
+#include "uring/data.c"
+#include "uring/fd.c"
+#include "uring/open.c"
+#include "uring/path.c"
+#include "uring/socket.c"
+#include "uring/ring.c"
 
 /* The exit of every call: the interest is which calls have a program. */
 SEC("tp_btf/sys_exit")

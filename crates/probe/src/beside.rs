@@ -1,9 +1,9 @@
 //! What is watched beside the exits of calls: signals, switches and page faults, if they were asked for, and the operations of `io_uring`
 //! that do what the calls asked for would do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use falco_event::{SyscallCode, codes::GENERIC_X};
+use falco_event::SyscallCode;
 
 use crate::tracefs::Tracefs;
 
@@ -27,63 +27,66 @@ const TRACEPOINTS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// The operations of `io_uring`, by their number in the kernel's interface, and the calls that do the same.
-const OPERATIONS: [(usize, &str); 49] = [
-    (1, "readv"),
-    (2, "writev"),
-    (3, "fsync"),
-    (4, "read"),
-    (5, "write"),
-    (8, "sync_file_range"),
-    (9, "sendmsg"),
-    (10, "recvmsg"),
-    (13, "accept"),
-    (13, "accept4"),
-    (16, "connect"),
-    (17, "fallocate"),
-    (18, "openat"),
-    (19, "close"),
-    (21, "statx"),
-    (22, "read"),
-    (23, "write"),
-    (24, "fadvise64"),
-    (25, "madvise"),
-    (26, "sendto"),
-    (27, "recvfrom"),
-    (28, "openat2"),
-    (29, "epoll_ctl"),
-    (30, "splice"),
-    (33, "tee"),
-    (34, "shutdown"),
-    (35, "renameat"),
-    (35, "renameat2"),
-    (36, "unlinkat"),
-    (37, "mkdirat"),
-    (38, "symlinkat"),
-    (39, "linkat"),
-    (41, "fsetxattr"),
-    (42, "setxattr"),
-    (43, "fgetxattr"),
-    (44, "getxattr"),
-    (45, "socket"),
-    (47, "sendto"),
-    (48, "sendmsg"),
-    (49, "read"),
-    (50, "waitid"),
-    (53, "futex_waitv"),
-    (54, "dup"),
-    (55, "ftruncate"),
-    (56, "bind"),
-    (57, "listen"),
-    (60, "readv"),
-    (61, "writev"),
-    (62, "pipe2"),
+/// Reports operations of `io_uring` whose parameters are not read.
+const GENERIC: &str = "ring_generic";
+
+/// The operations of `io_uring`, by their number in the kernel's interface, the calls that do the same, and the programs that report them.
+const OPERATIONS: [(u8, &str, &str); 49] = [
+    (1, "readv", "ring_pieces"),
+    (2, "writev", "ring_pieces"),
+    (3, "fsync", GENERIC),
+    (4, "read", "ring_read"),
+    (5, "write", "ring_written"),
+    (8, "sync_file_range", GENERIC),
+    (9, "sendmsg", "ring_message_sent"),
+    (10, "recvmsg", "ring_message_received"),
+    (13, "accept", "ring_accepted"),
+    (13, "accept4", "ring_accepted"),
+    (16, "connect", "ring_connected"),
+    (17, "fallocate", GENERIC),
+    (18, "openat", "ring_opened"),
+    (19, "close", "ring_small"),
+    (21, "statx", GENERIC),
+    (22, "read", "ring_read"),
+    (23, "write", "ring_written"),
+    (24, "fadvise64", GENERIC),
+    (25, "madvise", GENERIC),
+    (26, "sendto", "ring_sent"),
+    (27, "recvfrom", "ring_received"),
+    (28, "openat2", "ring_opened"),
+    (29, "epoll_ctl", GENERIC),
+    (30, "splice", "ring_small"),
+    (33, "tee", GENERIC),
+    (34, "shutdown", "ring_small"),
+    (35, "renameat", "ring_paths"),
+    (35, "renameat2", "ring_paths"),
+    (36, "unlinkat", "ring_paths"),
+    (37, "mkdirat", "ring_paths"),
+    (38, "symlinkat", "ring_paths"),
+    (39, "linkat", "ring_paths"),
+    (41, "fsetxattr", GENERIC),
+    (42, "setxattr", GENERIC),
+    (43, "fgetxattr", GENERIC),
+    (44, "getxattr", GENERIC),
+    (45, "socket", "ring_made"),
+    (47, "sendto", "ring_sent"),
+    (48, "sendmsg", "ring_message_sent"),
+    (49, "read", "ring_read"),
+    (50, "waitid", GENERIC),
+    (53, "futex_waitv", GENERIC),
+    (54, "dup", "ring_small"),
+    (55, "ftruncate", GENERIC),
+    (56, "bind", "ring_bound"),
+    (57, "listen", "ring_small"),
+    (60, "readv", "ring_pieces"),
+    (61, "writev", "ring_pieces"),
+    (62, "pipe2", "ring_pipe"),
 ];
 
-/// What marks an operation whose event has parameters (`OP_REPORTED` in bpf/syscalls/uring.c).
+/// What marks an operation whose event has parameters (`OP_REPORTED` in bpf/uring/request.h).
 const REPORTED: u16 = u16::MAX;
 
-/// As many operations as the probe has room for (`OPS_MAX` in bpf/syscalls/uring.c).
+/// As many operations as the probe has room for (`OPS_MAX` in bpf/uring/request.h).
 const OPERATIONS_MAX: usize = 64;
 
 const URING: [(&str, &str); 2] = [
@@ -91,10 +94,13 @@ const URING: [(&str, &str); 2] = [
     ("io_uring/io_uring_complete", "uring_completed"),
 ];
 
-/// The programs to load and attach.
+/// The programs to load.
 #[derive(Debug)]
 pub(crate) struct Beside {
+    /// Those to be attached, too.
     pub(crate) programs: BTreeSet<&'static str>,
+    /// Those that report operations of `io_uring`, by operation: another one jumps to them.
+    pub(crate) completions: BTreeMap<u8, &'static str>,
     /// The calls that are reported so.
     pub(crate) calls: BTreeSet<SyscallCode>,
     /// Whether each operation of `io_uring` is reported: by the code of its call if its parameters are not.
@@ -106,6 +112,7 @@ impl Beside {
     pub(crate) fn of(calls: &[SyscallCode], tracefs: Option<&Tracefs>) -> Beside {
         let mut beside = Beside {
             programs: BTreeSet::new(),
+            completions: BTreeMap::new(),
             calls: BTreeSet::new(),
             operations: [0; OPERATIONS_MAX],
         };
@@ -119,15 +126,21 @@ impl Beside {
                 beside.programs.insert(program);
                 beside.calls.insert(*code);
             }
-            for (operation, _) in OPERATIONS.iter().filter(|(_, call)| *call == name) {
-                if let Some(place) = beside.operations.get_mut(*operation) {
-                    let generic = code.info().exit == Some(GENERIC_X);
-                    *place = if generic { code.get() } else { REPORTED };
+            for (operation, _, program) in OPERATIONS.iter().filter(|(_, call, _)| *call == name) {
+                if let Some(place) = beside.operations.get_mut(usize::from(*operation)) {
+                    *place = if *program == GENERIC {
+                        code.get()
+                    } else {
+                        REPORTED
+                    };
+                    beside.completions.insert(*operation, program);
                 }
             }
         }
-        let is_wanted = beside.operations.iter().any(|call| *call != 0);
-        if is_wanted && URING.iter().all(|(tracepoint, _)| has(tracepoint)) {
+        if URING.iter().any(|(tracepoint, _)| !has(tracepoint)) {
+            beside.completions.clear();
+        }
+        if beside.has_rings() {
             beside.programs.extend(URING.map(|(_, program)| program));
         }
         beside
@@ -135,6 +148,21 @@ impl Beside {
 
     /// Whether the operations of `io_uring` are watched.
     pub(crate) fn has_rings(&self) -> bool {
-        self.programs.contains(URING[0].1)
+        !self.completions.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use falco_event::codes::GENERIC_X;
+
+    use super::*;
+
+    #[test]
+    fn operations_without_parameters_are_those_of_calls_without() {
+        for (operation, call, program) in OPERATIONS {
+            let code = SyscallCode::by_name(call).map(|code| code.info().exit == Some(GENERIC_X));
+            assert_eq!(code, Some(program == GENERIC), "{operation} {call}");
+        }
     }
 }

@@ -3,14 +3,14 @@
 use std::{io::Read as _, os::unix::fs::MetadataExt as _};
 
 use falco_event::HEADER_BYTES;
-use libbpf_rs::{Iter, Link, ObjectBuilder, OpenObject};
+use libbpf_rs::{Iter, Link};
 
 use crate::{
     Config, Error, error,
-    load::{Said, boot_time_ns, set_knobs},
+    load::{Said, boot_time_ns, open_with_types, set_knobs},
 };
 
-static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dump.bpf.o"));
+pub(crate) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dump.bpf.o"));
 
 /// The pid namespace of the host; the kernel gives it this number.
 const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -31,10 +31,7 @@ pub fn dump(mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         return Err(refused("this process is not in the host's pid namespace"));
     }
     let _said = Said::listen();
-    let mut open: OpenObject = ObjectBuilder::default()
-        .name("falco_dump")
-        .and_then(|builder| builder.open_memory(OBJECT))
-        .map_err(refused)?;
+    let (mut open, _types) = open_with_types("falco_dump", OBJECT).map_err(refused)?;
     set_knobs(&mut open, &Config::default(), 1, boot_time_ns());
     let object = open.load().map_err(refused)?;
     for name in ITERATORS {

@@ -32,6 +32,7 @@ mod ring;
 mod stats;
 mod tracefs;
 mod trial;
+mod types;
 mod untold;
 
 use std::{

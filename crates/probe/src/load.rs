@@ -17,12 +17,13 @@ pub(crate) use said::Said;
 
 use crate::{
     Config, How, beside::Beside, error, error::Error, names::Names, tracefs::Tracefs, trial,
+    types::KernelTypes,
 };
-use maps::{fill_dispatcher, freeze, install, make_rings, map_mut, set_maps, set_names};
+use maps::{fill, fill_dispatcher, freeze, install, make_rings, map_mut, set_maps, set_names};
 use others::ForeignSet;
-use programs::{attach, attach_names, choose, put_at_functions, select};
+use programs::{attach_all, attach_names, choose, put_at_functions, select};
 
-static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
+pub(crate) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
 
 /// How many events a CPU may be building at once where a task can lose it meanwhile (`SLOTS_MAX` in `bpf/include/maps.h`).
 const SLOTS_MAX: u32 = 3;
@@ -67,8 +68,22 @@ fn try_as(config: &Config, how: How) -> Result<Loaded, Error> {
     }
 }
 
-fn open_object() -> libbpf_rs::Result<OpenObject> {
-    ObjectBuilder::default().name("falco")?.open_memory(OBJECT)
+/// The object, and the types by which its programs find their way when they are loaded.
+fn open_object() -> libbpf_rs::Result<(OpenObject, Option<KernelTypes>)> {
+    open_with_types("falco", OBJECT)
+}
+
+pub(crate) fn open_with_types(
+    name: &str,
+    object: &[u8],
+) -> libbpf_rs::Result<(OpenObject, Option<KernelTypes>)> {
+    let types = KernelTypes::named_by(object);
+    let mut builder = ObjectBuilder::default();
+    builder.name(name)?;
+    if let Some(types) = &types {
+        builder.btf_custom_path(types.path())?;
+    }
+    Ok((builder.open_memory(object)?, types))
 }
 
 fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loaded, Error> {
@@ -78,7 +93,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         detail: Said::take(),
     };
     let cpus = num_possible_cpus().map_err(refused)? as u32;
-    let mut open = open_object().map_err(refused)?;
+    let (mut open, types) = open_object().map_err(refused)?;
     let (handlers, unsupported) = choose(config, &open, tracefs);
     let own_tracefs = if tracefs.is_none() {
         Tracefs::open().ok()
@@ -104,30 +119,18 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     };
     select(&mut open, how, foreign, &handlers, &at_functions, &beside).map_err(refused)?;
     let mut object = open.load().map_err(refused)?;
+    drop(types);
     if let Some(marks) = map_mut(&mut object, "untold_marks") {
         freeze(&marks).map_err(refused)?;
     }
     let rings = make_rings(&mut object, config, cpus)?;
     install(&mut object, config.filter.as_ref()).map_err(refused)?;
-    let mut links = Vec::new();
-    for program in object.progs_mut().filter(|program| program.autoload()) {
-        let name = program.name().to_string_lossy().into_owned();
-        if matches!(
-            name.as_str(),
-            "exited" | "executed" | "executed_narrow" | "born" | "dispatch"
-        ) || beside.programs.contains(name.as_str())
-            || name
-                .strip_prefix("any_")
-                .is_some_and(|call| at_functions.contains(call))
-        {
-            links.push(program.attach().map_err(refused)?);
-        } else if let Some(call) = name.strip_prefix("one_") {
-            let handlers = handlers.iter().filter(|handler| handler.program == call);
-            for id in handlers.filter_map(|handler| handler.tracepoint) {
-                links.push(attach(&program, call, id)?);
-            }
-        }
+    if beside.has_rings() {
+        let programs = beside.completions.iter();
+        let programs = programs.map(|(operation, name)| (u32::from(*operation), (*name).into()));
+        fill(&mut object, "completions", programs).map_err(refused)?;
     }
+    let mut links = attach_all(&mut object, &handlers, &at_functions, &beside)?;
     links.extend(attach_names(&mut object, &names)?);
     if how == How::AllCalls {
         fill_dispatcher(&mut object, &handlers).map_err(refused)?;

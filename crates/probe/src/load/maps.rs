@@ -1,8 +1,10 @@
 //! Maps: their sizes and constants while they can still be set, the rings, what fills the others.
 
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
 
-use falco_event::SyscallCode;
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, OpenObject};
 
 use super::programs::{Handler, NAMED};
@@ -159,24 +161,33 @@ pub(super) fn install(object: &mut Object, filter: Option<&Filter>) -> libbpf_rs
 }
 
 pub(super) fn fill_dispatcher(object: &mut Object, handlers: &[Handler]) -> libbpf_rs::Result<()> {
-    let mut programs: Vec<(SyscallCode, i32)> = Vec::new();
-    for program in object.progs_mut().filter(|program| program.autoload()) {
-        let name = program.name().to_string_lossy().into_owned();
-        let handlers = handlers
-            .iter()
-            .filter(|handler| name.strip_prefix("any_") == Some(handler.program));
-        programs.extend(handlers.map(|handler| (handler.call, program.as_fd().as_raw_fd())));
-    }
-    if let Some(map) = map_mut(object, "handlers") {
-        for (call, fd) in programs {
-            map.update(
-                &u32::from(call.get()).to_ne_bytes(),
-                &fd.to_ne_bytes(),
-                MapFlags::ANY,
-            )?;
+    let calls = handlers.iter().map(|handler| {
+        let program = format!("any_{}", handler.program);
+        (u32::from(handler.call.get()), program)
+    });
+    fill(object, "handlers", calls)
+}
+
+/// Puts programs that are loaded into a map of those to jump to. From then on nobody can take one away, whatever privileges he has.
+pub(super) fn fill(
+    object: &mut Object,
+    map: &str,
+    programs: impl Iterator<Item = (u32, String)>,
+) -> libbpf_rs::Result<()> {
+    let loaded = object.progs_mut().filter(|program| program.autoload());
+    let loaded: BTreeMap<String, i32> = loaded
+        .map(|program| {
+            let name = program.name().to_string_lossy().into_owned();
+            (name, program.as_fd().as_raw_fd())
+        })
+        .collect();
+    let Some(map) = map_mut(object, map) else {
+        return Ok(());
+    };
+    for (place, program) in programs {
+        if let Some(fd) = loaded.get(&program) {
+            map.update(&place.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)?;
         }
-        // From here on nobody can take a call away from us, whatever privileges he has.
-        freeze(&map)?;
     }
-    Ok(())
+    freeze(&map)
 }

@@ -28,7 +28,7 @@ fn no_dispatcher() -> libbpf_rs::Error {
 
 impl ForeignSet {
     pub(super) fn load(&mut self, first: &Object) -> libbpf_rs::Result<Link> {
-        let mut open = open_object()?;
+        let (mut open, _types) = open_object()?;
         set_knobs(&mut open, &self.config, self.slots, self.boot_time_ns);
         for mut map in open.maps_mut() {
             let name = map.name().to_string_lossy().into_owned();

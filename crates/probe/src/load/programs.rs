@@ -133,7 +133,10 @@ pub(super) fn select(
     let operations: Vec<u8> = operations.flat_map(|call| call.to_ne_bytes()).collect();
     set_constants(open, "rodata.operations", &operations);
     for mut map in open.maps_mut().filter(|_| !beside.has_rings()) {
-        if map.name() == "requests" || map.name() == "shots" {
+        if ["requests", "shots", "completions"]
+            .iter()
+            .any(|name| map.name() == *name)
+        {
             map.set_autocreate(false)?;
         }
     }
@@ -145,6 +148,9 @@ pub(super) fn select(
         program.set_autoload(match (how, name.as_str()) {
             (_, NAMED) => continue,
             (_, name) if beside.programs.contains(name) => true,
+            (_, name) if name.starts_with("ring_") => {
+                beside.completions.values().any(|program| *program == name)
+            }
             (_, "exited") => true,
             (How::Functions, "born") => ["clone", "clone3", "fork", "vfork"]
                 .into_iter()
@@ -164,8 +170,41 @@ pub(super) fn select(
     Ok(())
 }
 
+/// Attaches whatever is loaded to be.
+pub(super) fn attach_all(
+    object: &mut Object,
+    handlers: &[Handler],
+    at_functions: &BTreeSet<&str>,
+    beside: &Beside,
+) -> Result<Vec<Link>, Error> {
+    let refused = |cause: libbpf_rs::Error| Error::Refused {
+        cause: cause.to_string(),
+        detail: Said::take(),
+    };
+    let mut links = Vec::new();
+    for program in object.progs_mut().filter(|program| program.autoload()) {
+        let name = program.name().to_string_lossy().into_owned();
+        if matches!(
+            name.as_str(),
+            "exited" | "executed" | "executed_narrow" | "born" | "dispatch"
+        ) || beside.programs.contains(name.as_str())
+            || name
+                .strip_prefix("any_")
+                .is_some_and(|call| at_functions.contains(call))
+        {
+            links.push(program.attach().map_err(refused)?);
+        } else if let Some(call) = name.strip_prefix("one_") {
+            let handlers = handlers.iter().filter(|handler| handler.program == call);
+            for id in handlers.filter_map(|handler| handler.tracepoint) {
+                links.push(attach(&program, call, id)?);
+            }
+        }
+    }
+    Ok(links)
+}
+
 /// Attaches a program to a tracepoint.
-pub(super) fn attach(program: &ProgramMut<'_>, call: &str, tracepoint: u64) -> Result<Link, Error> {
+fn attach(program: &ProgramMut<'_>, call: &str, tracepoint: u64) -> Result<Link, Error> {
     let refused = |cause: String| Error::Refused {
         cause: format!("{call}: {cause}"),
         detail: Said::take(),
