@@ -105,7 +105,7 @@ fn state() -> State {
             pid: tid,
             ptid,
             cwd: (*b"/root/").into(),
-            image: std::rc::Rc::new(Image {
+            image: std::sync::Arc::new(Image {
                 comm: (*b"sh").into(),
                 args: (*b"-c\0true\0").into(),
                 ..Image::default()

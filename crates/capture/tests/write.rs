@@ -12,7 +12,7 @@ use std::{
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
-    rc::Rc,
+    sync::Arc,
 };
 
 use falco_capture::{Machine, Next, Reader, Writer};
@@ -177,7 +177,7 @@ fn thread() -> Thread {
         vm_swap_kb: 6,
         pfmajor: 7,
         pfminor: 8,
-        image: Rc::new(Image {
+        image: Arc::new(Image {
             comm: (*b"comm").into(),
             exe: (*b"./exe").into(),
             exepath: (*b"/bin/exe").into(),
@@ -234,14 +234,14 @@ fn state() -> State {
         });
     }
     for (container, id, name) in [(&b""[..], 0, "root"), (b"", 7, "u"), (b"c1", 8, "v")] {
-        let name: Rc<[u8]> = name.as_bytes().into();
+        let name: Arc<[u8]> = name.as_bytes().into();
         state.users.add_user(
             container,
             User {
                 uid: id,
                 gid: id + 1,
-                name: Rc::clone(&name),
-                home: Rc::clone(&name),
+                name: Arc::clone(&name),
+                home: Arc::clone(&name),
                 shell: (*b"/bin/sh").into(),
             },
         );
@@ -297,7 +297,7 @@ fn what_is_too_long_for_the_format_is_cut() {
     let mut state = State::default();
     let long: Vec<u8> = b"x".repeat(70_000);
     let mut thread = Thread {
-        image: Rc::new(Image {
+        image: Arc::new(Image {
             comm: long.as_slice().into(),
             args: long.as_slice().into(),
             ..Image::default()
@@ -394,7 +394,7 @@ proptest! {
     ) {
         let closed: Vec<u8> = args.iter().flat_map(|arg| [arg.as_bytes(), b"\0"].concat()).collect();
         let mut thread = Thread {
-            image: Rc::new(Image { comm: comm.as_bytes().into(), exe: exe.as_bytes().into(), args: closed.into(), ..Image::default() }),
+            image: Arc::new(Image { comm: comm.as_bytes().into(), exe: exe.as_bytes().into(), args: closed.into(), ..Image::default() }),
             root: root.as_bytes().into(),
             sid: ids.0, vpgid: ids.1, pgid: ids.2, uid: ids.3, gid: ids.4,
             ..thread()

@@ -1,7 +1,7 @@
 //! What a value costs.
 #![allow(clippy::unwrap_used, reason = "only benchmarks use it")]
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use divan::{Bencher, black_box};
@@ -39,7 +39,7 @@ fn state() -> State {
             pid: tid,
             ptid: tid - 1,
             uid: 0,
-            image: Rc::new(Image {
+            image: Arc::new(Image {
                 comm: comm.as_bytes().into(),
                 args: (*b"-o\0main.o\0-c\0main.c\0").into(),
                 ..Image::default()

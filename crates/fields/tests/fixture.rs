@@ -8,7 +8,7 @@
 mod support;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use falco_event::{Builder, Event, codes};
@@ -59,7 +59,7 @@ fn init() -> Thread {
         pfmajor: 222,
         pfminor: 22,
         clone_ns: START_NS,
-        image: Rc::new(Image {
+        image: Arc::new(Image {
             comm: (*b"init").into(),
             exe: (*b"/sbin/init").into(),
             exepath: (*b"/sbin/init").into(),
@@ -89,7 +89,7 @@ fn cat() -> Thread {
         cap_permitted: 0x1ff,
         cap_effective: 3,
         clone_ns: START_NS + STEP_NS,
-        image: Rc::new(Image {
+        image: Arc::new(Image {
             comm: (*b"cat-long-name").into(),
             exe: (*b"/usr/bin/Cat").into(),
             exepath: (*b"/usr/bin/cat").into(),

@@ -1,7 +1,7 @@
 //! Values of fields for events and a state made by hand.
 #![allow(clippy::unwrap_used, reason = "only tests use it")]
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use falco_event::render::Show;
@@ -30,7 +30,7 @@ fn state() -> State {
             sid: 10,
             uid: 0,
             gid: 77,
-            image: Rc::new(Image {
+            image: Arc::new(Image {
                 comm: comm.as_bytes().into(),
                 exe: comm.as_bytes().into(),
                 args: (*b"-c\0\0a b\0").into(),

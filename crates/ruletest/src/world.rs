@@ -1,6 +1,6 @@
 //! What a test begins with: processes with their descriptors, users.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_rules::yaml::{self, Node, Source, Value};
 use falco_state::{Ends, Fd, FdKind, Image, Proto, Role, State, Thread, Tuple, User};
@@ -178,7 +178,7 @@ fn process(
         cap_permitted: caps,
         cap_effective: caps,
         fd_limit: 1024,
-        image: Rc::new(image(reader, node)),
+        image: Arc::new(image(reader, node)),
         env: list(reader, key("env")).into(),
         cgroups: list(reader, key("cgroups")).into(),
         cwd: directory(key("cwd").and_then(Node::scalar).unwrap_or("/")).into(),
@@ -369,7 +369,7 @@ pub(crate) fn users(reader: &mut Reader<'_>, node: &Node) -> Vec<User> {
         };
         let scalar = |key: &str, default: &str| {
             let text = item.get(key).and_then(Node::scalar).unwrap_or(default);
-            Rc::from(text.as_bytes())
+            Arc::from(text.as_bytes())
         };
         let gid = item.get("gid").and_then(Node::scalar);
         all.push(User {
@@ -402,13 +402,13 @@ pub(crate) fn state(processes: &[Process], users: &[User]) -> State {
         pgid: INIT,
         uid: 0,
         gid: 0,
-        image: Rc::new(Image {
+        image: Arc::new(Image {
             comm: (*b"systemd").into(),
             exe: (*systemd).into(),
             exepath: (*systemd).into(),
             ..Image::default()
         }),
-        cwd: Rc::from(&b"/"[..]),
+        cwd: Arc::from(&b"/"[..]),
         ..Thread::default()
     });
     for process in processes {

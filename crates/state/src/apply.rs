@@ -1,13 +1,13 @@
 //! The way of an event through the state.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_event::{Event, codes};
 
 use crate::{Image, State, Subject, Thread, ThreadIx, route::Route, wire};
 
 /// What the event before ended: to be forgotten when the next one comes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Leaving {
     pub(crate) thread: Option<i64>,
     /// A thread, and the descriptor that it closed.
@@ -132,7 +132,7 @@ impl State {
             return Some(ix);
         }
         let image = self.scratch.unknown.get_or_insert_with(|| {
-            Rc::new(Image {
+            Arc::new(Image {
                 comm: (*b"<NA>").into(),
                 exe: (*b"<NA>").into(),
                 ..Image::default()
@@ -140,7 +140,7 @@ impl State {
         });
         let thread = Thread {
             tid,
-            image: Rc::clone(image),
+            image: Arc::clone(image),
             ..Thread::default()
         };
         self.insert_thread(thread)

@@ -171,7 +171,7 @@ pub enum News {
 }
 
 /// The table of containers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Containers {
     /// Whose marks in control groups are believed.
     pub engines: Engines,

@@ -1,6 +1,6 @@
 //! Descriptors, and the table of them that a process has.
 
-use std::{net::IpAddr, rc::Rc};
+use std::{net::IpAddr, sync::Arc};
 
 /// The bits of [`Fd::open_flags`] that close it on exec.
 const O_CLOEXEC: u32 = 1 << 12;
@@ -13,11 +13,11 @@ pub struct Fd {
     /// What it is.
     pub kind: FdKind,
     /// What it is called: an absolute normalised path, `ip:port->ip:port`, …; empty for what has no name.
-    pub name: Rc<[u8]>,
+    pub name: Arc<[u8]>,
     /// The path as it was given, where that differs.
-    pub raw_name: Rc<[u8]>,
+    pub raw_name: Arc<[u8]>,
     /// The path of a file as the kernel knows it; empty when it did not tell.
-    pub real_path: Rc<[u8]>,
+    pub real_path: Arc<[u8]>,
     /// The open flags, as they are on the wire ([`falco_event::flags::FILE_FLAGS`], those of memfd and epoll their own). Whether
     /// exec closes it: [`Fd::close_on_exec`].
     pub open_flags: u32,
@@ -150,11 +150,11 @@ pub const FDS_MAX: usize = 4096;
 /// stays shared even then.
 #[derive(Clone, Debug, Default)]
 pub struct FdTable {
-    fds: Option<Rc<Fds>>,
+    fds: Option<Arc<Fds>>,
 }
 
 /// In order of their numbers. The kernel gives out the lowest free one, so most lie at the place of their number.
-type Fds = Vec<(i64, Rc<Fd>)>;
+type Fds = Vec<(i64, Arc<Fd>)>;
 
 impl FdTable {
     /// The descriptor of that number.
@@ -169,8 +169,8 @@ impl FdTable {
     pub(crate) fn get_mut(&mut self, number: i64) -> Option<&mut Fd> {
         let fds = self.fds.as_mut()?;
         let place = place(fds, number).ok()?;
-        let (_, fd) = Rc::make_mut(fds).get_mut(place)?;
-        Some(Rc::make_mut(fd))
+        let (_, fd) = Arc::make_mut(fds).get_mut(place)?;
+        Some(Arc::make_mut(fd))
     }
 
     /// Adds or replaces a descriptor. False when there is no room for it, or its number is none.
@@ -181,15 +181,15 @@ impl FdTable {
         let fds = self.fds.get_or_insert_default();
         match place(fds, number) {
             Ok(place) => {
-                if let Some((_, old)) = Rc::make_mut(fds).get_mut(place) {
-                    match Rc::get_mut(old) {
+                if let Some((_, old)) = Arc::make_mut(fds).get_mut(place) {
+                    match Arc::get_mut(old) {
                         Some(old) => *old = fd,
-                        None => *old = Rc::new(fd),
+                        None => *old = Arc::new(fd),
                     }
                 }
             }
             Err(_) if fds.len() >= FDS_MAX => return false,
-            Err(place) => Rc::make_mut(fds).insert(place, (number, Rc::new(fd))),
+            Err(place) => Arc::make_mut(fds).insert(place, (number, Arc::new(fd))),
         }
         true
     }
@@ -201,7 +201,7 @@ impl FdTable {
         };
         let place = place(fds, number);
         if let Ok(place) = place {
-            Rc::make_mut(fds).remove(place);
+            Arc::make_mut(fds).remove(place);
         }
         place.is_ok()
     }
@@ -211,7 +211,7 @@ impl FdTable {
         match &mut self.fds {
             Some(fds) if fds.iter().any(|(number, fd)| test(*number, fd)) => {
                 let before = fds.len();
-                let fds = Rc::make_mut(fds);
+                let fds = Arc::make_mut(fds);
                 fds.retain(|(number, fd)| !test(*number, fd));
                 before - fds.len()
             }
@@ -228,9 +228,9 @@ impl FdTable {
         if let Some(fds) = &mut self.fds
             && fds.iter().any(|(number, fd)| test(*number, fd))
         {
-            for (number, fd) in Rc::make_mut(fds) {
+            for (number, fd) in Arc::make_mut(fds) {
                 if test(*number, fd) {
-                    change(Rc::make_mut(fd));
+                    change(Arc::make_mut(fd));
                 }
             }
         }

@@ -62,7 +62,7 @@ impl Resource {
 }
 
 /// The pods of this machine and what they belong to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Kubernetes {
     by_uid: HashMap<Box<str>, Resource, FxBuildHasher>,
 }

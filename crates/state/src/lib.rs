@@ -35,6 +35,7 @@ mod net;
 pub mod path;
 pub mod procfs;
 mod purge;
+mod replica;
 mod route;
 mod settle;
 mod thread;
@@ -49,11 +50,12 @@ pub use kubernetes::{Kubernetes, OwnerKind, Resource, pod_of};
 pub use net::{Interface, Interfaces};
 pub use procfs::LiveError;
 pub use purge::Limits;
+pub use replica::Answer;
 pub use thread::{Image, Thread};
 pub use threads::{ThreadIx, Threads};
 pub use users::{Group, User, Users};
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// All that is known of the machine.
 #[derive(Debug, Default)]
@@ -85,8 +87,10 @@ pub struct State {
     purge: purge::Purge,
     /// Threads of a dump that wait for their main thread.
     waiting: Vec<Thread>,
-    /// The running machine; absent in replay.
-    live: Option<Box<procfs::Live>>,
+    /// Who tells of the running machine; nobody in replay.
+    machine: Option<replica::Machine>,
+    /// What it answered, if there are copies of this state.
+    answers: Option<Vec<Answer>>,
     scratch: Scratch,
 }
 
@@ -114,5 +118,5 @@ struct Scratch {
     /// Buffers for the entries into calls.
     spare: Vec<Vec<u8>>,
     /// What stands for a program that nobody knows.
-    unknown: Option<Rc<Image>>,
+    unknown: Option<Arc<Image>>,
 }

@@ -7,14 +7,17 @@ use std::{
     io,
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 use rustix::{fs::Mode, time::ClockId};
 
-use crate::{State, Thread, ThreadIx};
+use crate::{
+    Fd, State, Thread, ThreadIx, Threads,
+    replica::{Found, Machine, Said},
+};
 
 mod accounts;
 mod files;
@@ -143,7 +146,7 @@ impl State {
                 take(&mut state.users, b"", &text);
             }
         }
-        state.live = Some(Box::new(Live {
+        state.machine = Some(Machine::Here(Box::new(Live {
             proc,
             files: Files::default(),
             boot_ns: state.boot_ns,
@@ -151,17 +154,18 @@ impl State {
             inits: HashMap::default(),
             devices: HashMap::default(),
             budget: Budget::default(),
-        }));
+        })));
         Ok(state)
     }
 
     /// Takes in all processes of `/proc`.
     fn scan(&mut self, host_root: &Path) -> Result<(), LiveError> {
-        let Some(mut live) = self.live.take() else {
-            return Ok(());
+        let mut machine = self.machine.take();
+        let scanned = match &mut machine {
+            Some(Machine::Here(live)) => live.scan(self),
+            _ => Ok(()),
         };
-        let scanned = live.scan(self);
-        self.live = Some(live);
+        self.machine = machine;
         scanned.map_err(|cause| LiveError::Proc {
             path: host_root.join("proc"),
             cause,
@@ -170,30 +174,44 @@ impl State {
 
     /// Looks a thread up that nobody knows; its main thread too if that is not known either.
     pub(crate) fn look_up(&mut self, tid: i64, now_ns: u64) -> Option<ThreadIx> {
-        let mut live = self.live.take()?;
-        let found = live.look_up(self, tid, now_ns);
-        live.sockets.clear();
-        self.live = Some(live);
-        found
-    }
-
-    /// Looks a descriptor up that a process was given by another.
-    pub(crate) fn look_up_fd(&mut self, ix: ThreadIx, number: i64, now_ns: u64) {
-        let Some(mut live) = self.live.take() else {
-            return;
+        if tid <= 0 || self.threads.len() >= self.limits.threads {
+            return None;
+        }
+        let said = self.ask(|live, threads| Said::Thread(live.find(threads, tid, now_ns)));
+        let Some(Said::Thread(Some(found))) = said else {
+            return None;
         };
-        if let Some(pid) = self.threads.get(ix).map(|thread| thread.pid)
-            && let Some(with_sockets) = live.budget.take(now_ns)
-            && let Some(dir) = live.dir_of(pid)
-            && let Some(fd) = live.read_fd(dir.as_fd(), number, with_sockets)
-        {
-            self.add_fd(pid, number, fd);
+        if let Some((main, fds)) = found.process {
+            let pid = main.pid;
+            self.add_thread(main);
+            for (number, fd) in fds {
+                self.add_fd(pid, number, fd);
+            }
             if let Some(main) = self.threads.find(pid) {
                 self.settle_thread(main);
             }
         }
-        live.sockets.clear();
-        self.live = Some(live);
+        if let Some(thread) = found.thread {
+            self.add_thread(thread);
+            if let Some(ix) = self.threads.find(tid) {
+                self.settle_thread(ix);
+            }
+        }
+        self.threads.find(tid)
+    }
+
+    /// Looks a descriptor up that a process was given by another.
+    pub(crate) fn look_up_fd(&mut self, ix: ThreadIx, number: i64, now_ns: u64) {
+        let Some(pid) = self.threads.get(ix).map(|thread| thread.pid) else {
+            return;
+        };
+        let said = self.ask(|live, _| Said::Fd(live.find_fd(pid, number, now_ns)));
+        if let Some(Said::Fd(Some(fd))) = said {
+            self.add_fd(pid, number, *fd);
+            if let Some(main) = self.threads.find(pid) {
+                self.settle_thread(main);
+            }
+        }
     }
 }
 
@@ -284,43 +302,52 @@ impl Live {
         count
     }
 
-    fn look_up(&mut self, state: &mut State, tid: i64, now_ns: u64) -> Option<ThreadIx> {
-        if tid <= 0 || state.threads.len() >= state.limits.threads {
-            return None;
-        }
+    /// A thread that `threads` does not have.
+    fn find(&mut self, threads: &Threads, tid: i64, now_ns: u64) -> Option<Box<Found>> {
         let with_sockets = self.budget.take(now_ns)?;
         // The directory of any thread is there, only not listed.
         let dir = self.dir_of(tid)?;
         let pid = self.process_of(dir.as_fd())?;
-        if state.threads.by_tid(pid).is_none_or(Thread::is_invalid) {
+        let mut found = Box::new(Found::default());
+        let known = threads.by_tid(pid).filter(|main| !main.is_invalid());
+        if known.is_none() {
             let main_dir = self.dir_of(pid)?;
             let (mut main, _) = self.read_process(main_dir.as_fd(), pid)?;
             self.set_namespace_start(&mut main);
             // What began with the namespace may have been read by the kernel's iterators.
             if main.in_pid_namespace()
                 && main.pidns_start_ns == self.boot_ns
-                && let Some(parent) = state.threads.by_tid(main.ptid)
+                && let Some(parent) = threads.by_tid(main.ptid)
             {
                 main.pidns_start_ns = parent.pidns_start_ns;
             }
-            state.add_thread(main);
+            let mut fds = Vec::new();
             self.read_fds(main_dir.as_fd(), with_sockets, |number, fd| {
-                state.add_fd(pid, number, fd);
+                fds.push((number, fd));
             });
-            if let Some(main) = state.threads.find(pid) {
-                state.settle_thread(main);
-            }
+            found.process = Some((main, fds));
         }
-        if pid != tid {
-            let main = state.threads.by_tid(pid)?;
-            let task = open_dir(&dir, "task").ok()?;
-            let thread = self.read_thread(task.as_fd(), tid, main)?;
-            state.add_thread(thread);
-            if let Some(ix) = state.threads.find(tid) {
-                state.settle_thread(ix);
-            }
+        let read = found.process.as_ref().map(|(main, _)| main);
+        if pid != tid
+            && let Some(main) = known.or(read)
+            && let Ok(task) = open_dir(&dir, "task")
+        {
+            found.thread = self.read_thread(task.as_fd(), tid, main);
         }
-        state.threads.find(tid)
+        Some(found)
+    }
+
+    /// A descriptor of a process.
+    fn find_fd(&mut self, pid: i64, number: i64, now_ns: u64) -> Option<Box<Fd>> {
+        let with_sockets = self.budget.take(now_ns)?;
+        let dir = self.dir_of(pid)?;
+        self.read_fd(dir.as_fd(), number, with_sockets)
+            .map(Box::new)
+    }
+
+    /// Sockets come and go: what was read of them holds for one question.
+    pub(crate) fn forget_sockets(&mut self) {
+        self.sockets.clear();
     }
 
     fn set_namespace_starts(&self, state: &mut State) {
@@ -358,11 +385,11 @@ fn boot_ns() -> u64 {
 }
 
 /// The same bytes for all who have them.
-fn shared(bytes: &[u8], like: &Rc<[u8]>) -> Rc<[u8]> {
+fn shared(bytes: &[u8], like: &Arc<[u8]>) -> Arc<[u8]> {
     if like[..] == *bytes {
-        Rc::clone(like)
+        Arc::clone(like)
     } else {
-        Rc::from(bytes)
+        Arc::from(bytes)
     }
 }
 

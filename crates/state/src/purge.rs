@@ -1,6 +1,6 @@
 //! What keeps the table small, and finds threads that were missed.
 
-use crate::{State, ThreadIx};
+use crate::{State, ThreadIx, replica::Said};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -40,7 +40,7 @@ impl State {
     pub(crate) fn purge(&mut self, now_ns: u64) {
         /// So many entries an event: a search through the whole table would let events pile up.
         const BATCH: u32 = 64;
-        if self.live.is_none() {
+        if self.machine.is_none() {
             return;
         }
         let Some(from) = self.purge.at else {
@@ -64,13 +64,16 @@ impl State {
     }
 
     /// The id of a thread that is not to be kept: nothing is known of it, or it ended unseen.
-    fn is_forgotten(&self, ix: ThreadIx, now_ns: u64) -> Option<i64> {
+    fn is_forgotten(&mut self, ix: ThreadIx, now_ns: u64) -> Option<i64> {
         let (thread, seen_ns) = self.threads.with_age(ix)?;
-        let idle = now_ns.saturating_sub(seen_ns) > self.limits.idle_max_ns;
-        let gone = || {
-            let live = self.live.as_ref();
-            idle && live.is_some_and(|live| !live.is_alive(thread.pid, thread.tid))
-        };
-        (thread.is_invalid() || gone()).then_some(thread.tid)
+        let (pid, tid) = (thread.pid, thread.tid);
+        if thread.is_invalid() {
+            return Some(tid);
+        }
+        if now_ns.saturating_sub(seen_ns) <= self.limits.idle_max_ns {
+            return None;
+        }
+        let said = self.ask(|live, _| Said::Alive(live.is_alive(pid, tid)));
+        matches!(said, Some(Said::Alive(false))).then_some(tid)
     }
 }

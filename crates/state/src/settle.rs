@@ -1,6 +1,6 @@
 //! What was there before the first event: taken in, put right, linked.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_event::unmapped;
 use hashbrown::HashSet;
@@ -68,7 +68,7 @@ impl State {
             .threads
             .main_ix(ix)
             .and_then(|main| self.threads.get(main));
-        let env = main.map(|main| Rc::clone(&main.env));
+        let env = main.map(|main| Arc::clone(&main.env));
         if let Some(thread) = self.threads.get_mut(ix) {
             if let Some(env) = env.filter(|env| *env == thread.env) {
                 thread.env = env;
@@ -95,21 +95,21 @@ impl State {
                 cwd.push(b'/');
             }
             if thread.cwd[..] != cwd[..] {
-                thread.cwd = Rc::from(&cwd[..]);
+                thread.cwd = Arc::from(&cwd[..]);
             }
         } else {
             // All threads use that of the main one.
-            thread.cwd = Rc::default();
+            thread.cwd = Arc::default();
         }
         if existing(&thread.image.exepath).len() < thread.image.exepath.len() {
-            let image = Rc::make_mut(&mut thread.image);
+            let image = Arc::make_mut(&mut thread.image);
             image.exepath = existing(&image.exepath).into();
         }
         let cgroups = &mut self.scratch.text;
         if !normal_cgroups(&thread.cgroups, cgroups) {
-            thread.cgroups = Rc::default();
+            thread.cgroups = Arc::default();
         } else if thread.cgroups[..] != cgroups[..] {
-            thread.cgroups = Rc::from(&cgroups[..]);
+            thread.cgroups = Arc::from(&cgroups[..]);
         }
         thread.container = self.containers.of(&thread.cgroups, ContainerIx::HOST);
     }
@@ -140,7 +140,7 @@ fn settle_socket(fd: &mut Fd, listening: &Ports, interfaces: &Interfaces, name: 
             name.clear();
             write_tuple(name, tuple);
             if fd.name[..] != name[..] {
-                fd.name = Rc::from(&name[..]);
+                fd.name = Arc::from(&name[..]);
             }
         }
         _ => {}

@@ -1,6 +1,6 @@
 //! A thread.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::{containers::ContainerIx, fd::FdTable, wire::clone};
 
@@ -91,17 +91,17 @@ pub struct Thread {
     /// Minor page faults.
     pub pfminor: u64,
     /// What it runs.
-    pub image: Rc<Image>,
+    pub image: Arc<Image>,
     /// The environment of the process, each entry closed by a NUL.
-    pub env: Rc<[u8]>,
+    pub env: Arc<[u8]>,
     /// The control groups: `subsystem=path`, each closed by a NUL.
-    pub cgroups: Rc<[u8]>,
+    pub cgroups: Arc<[u8]>,
     /// The container that the control groups name.
     pub container: ContainerIx,
     /// The working directory of the process, closed by `/`.
-    pub cwd: Rc<[u8]>,
+    pub cwd: Arc<[u8]>,
     /// The root directory; empty or `/` for the host's.
-    pub root: Rc<[u8]>,
+    pub root: Arc<[u8]>,
     /// The descriptors, of main threads; other threads use those of theirs ([`crate::Threads::fds`]).
     pub fds: FdTable,
     /// The number that the last event of the thread named (`fd.num`), -1 none.
@@ -139,12 +139,12 @@ impl Default for Thread {
             vm_swap_kb: 0,
             pfmajor: 0,
             pfminor: 0,
-            image: Rc::default(),
-            env: Rc::default(),
-            cgroups: Rc::default(),
+            image: Arc::default(),
+            env: Arc::default(),
+            cgroups: Arc::default(),
             container: ContainerIx::HOST,
-            cwd: Rc::default(),
-            root: Rc::default(),
+            cwd: Arc::default(),
+            root: Arc::default(),
             fds: FdTable::default(),
             last_fd: -1,
         }

@@ -15,7 +15,7 @@ mod verify;
 pub struct ThreadIx(pub(crate) u32);
 
 /// The table of threads, by thread id.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Threads {
     places: HashMap<i64, ThreadIx, FxBuildHasher>,
     slots: Vec<Option<Slot>>,
@@ -25,7 +25,7 @@ pub struct Threads {
     recent: Cell<ThreadIx>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     thread: Thread,
     links: Links,

@@ -1,6 +1,6 @@
 //! Users and groups, of the host and of containers.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -13,11 +13,11 @@ pub struct User {
     /// The group's id.
     pub gid: u32,
     /// The login name.
-    pub name: Rc<[u8]>,
+    pub name: Arc<[u8]>,
     /// The home directory.
-    pub home: Rc<[u8]>,
+    pub home: Arc<[u8]>,
     /// The login shell.
-    pub shell: Rc<[u8]>,
+    pub shell: Arc<[u8]>,
 }
 
 /// A group, as a line of `group` has it.
@@ -26,7 +26,7 @@ pub struct Group {
     /// The group's id.
     pub gid: u32,
     /// Its name.
-    pub name: Rc<[u8]>,
+    pub name: Arc<[u8]>,
 }
 
 /// The users and groups by container (empty for the host) and id.
@@ -50,13 +50,13 @@ impl Default for Users {
             root: User {
                 uid: 0,
                 gid: 0,
-                name: Rc::from(&b"root"[..]),
-                home: Rc::from(&b"/root"[..]),
-                shell: Rc::from(&b"<NA>"[..]),
+                name: Arc::from(&b"root"[..]),
+                home: Arc::from(&b"/root"[..]),
+                shell: Arc::from(&b"<NA>"[..]),
             },
             root_group: Group {
                 gid: 0,
-                name: Rc::from(&b"root"[..]),
+                name: Arc::from(&b"root"[..]),
             },
         }
     }
@@ -161,9 +161,9 @@ impl Users {
                     User {
                         uid,
                         gid,
-                        name: Rc::from(name),
-                        home: Rc::from(home),
-                        shell: Rc::from(shell),
+                        name: Arc::from(name),
+                        home: Arc::from(home),
+                        shell: Arc::from(shell),
                     },
                 );
             }
@@ -180,7 +180,7 @@ impl Users {
             };
             let Some(gid) = number(gid) else { continue };
             if !self.place(container).groups.contains_key(&gid) {
-                let name = Rc::from(name);
+                let name = Arc::from(name);
                 self.add_group(container, Group { gid, name });
             }
         }

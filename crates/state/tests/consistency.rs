@@ -145,6 +145,13 @@ fn event() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// All that rules can ask of threads and containers.
+fn shape(state: &State) -> String {
+    let threads: Vec<_> = state.threads.iter().collect();
+    let containers: Vec<_> = state.containers.iter().collect();
+    format!("{threads:?} {containers:?} {:?}", state.counters)
+}
+
 /// What must hold between two events.
 fn check(state: &State) -> Result<(), TestCaseError> {
     state.threads.verify().map_err(TestCaseError::fail)?;
@@ -181,6 +188,24 @@ proptest! {
                 prop_assert_eq!(subject.fd, None);
             }
             check(&state)?;
+        }
+    }
+    #[test]
+    fn a_copy_stays_equal(events in prop::collection::vec(event(), 1..60), at in 0..60_usize) {
+        let mut state = State::default();
+        let mut copy = None;
+        for (number, bytes) in events.iter().enumerate() {
+            if number == at {
+                copy = Some(state.replica());
+            }
+            let event = Event::parse(bytes).unwrap();
+            let subject = state.apply(&event);
+            if let Some(copy) = &mut copy {
+                prop_assert_eq!(copy.apply(&event), subject);
+            }
+        }
+        if let Some(copy) = &copy {
+            prop_assert_eq!(shape(copy), shape(&state));
         }
     }
 }

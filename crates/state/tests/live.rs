@@ -194,3 +194,54 @@ fn threads_that_ended_unseen_are_purged() {
     assert!((0..10_000).any(|_| !event(41)));
     assert!(state.threads.by_tid(me).is_some());
 }
+
+/// The machine is asked by the state that was copied: a copy knows what the other knew, even when it comes to the event later.
+#[test]
+fn a_copy_is_told_what_the_machine_said() {
+    const SECOND_NS: u64 = 1_000_000_000;
+    let mut state = State::live(Path::new("/")).unwrap();
+    state.limits.idle_max_ns = SECOND_NS;
+    let mut copy = state.replica();
+    let sleeper = Sleeper::start();
+    let (tid, ghost, me) = (
+        i64::from(sleeper.0.id()),
+        0x7fff_fff2,
+        i64::from(std::process::id()),
+    );
+    let setsid = |seconds: u64, tid| {
+        let event = Builder::new(codes::SYSCALL_SETSID_X, seconds * SECOND_NS, tid);
+        event.i64(1).finish()
+    };
+    let mut events: Vec<Vec<u8>> = vec![setsid(1, tid), setsid(2, ghost), setsid(20, me)];
+    // The first looks for threads that ended unseen, then some more at each event.
+    events.push(setsid(40, me));
+    events.extend((0..5_000).map(|_| setsid(41, me)));
+    let answers: Vec<_> = events
+        .iter()
+        .map(|bytes| {
+            state.apply(&Event::parse(bytes).unwrap());
+            state.take_answers()
+        })
+        .collect();
+    assert!(state.threads.by_tid(ghost).is_none(), "purged");
+    let of_sleep = |state: &State| state.threads.by_tid(tid).map(|it| it.image.comm.clone());
+    assert!(of_sleep(&state).is_some());
+    // By now the machine would give another answer.
+    drop(sleeper);
+    for (bytes, answers) in events.iter().zip(&answers) {
+        copy.hear(answers);
+        copy.apply(&Event::parse(bytes).unwrap());
+    }
+    assert_eq!(of_sleep(&copy), of_sleep(&state));
+    let shape = |state: &State| {
+        let threads: Vec<_> = state.threads.iter().collect();
+        format!("{threads:?} {:?}", state.counters)
+    };
+    assert!(shape(&copy) == shape(&state));
+    state.dismiss_replicas();
+    state.apply(&Event::parse(&setsid(42, ghost)).unwrap());
+    assert!(
+        state.take_answers().is_empty(),
+        "nothing is kept for nobody"
+    );
+}

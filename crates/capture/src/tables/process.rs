@@ -1,6 +1,6 @@
 //! The entries of process lists.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_state::{Image, Thread};
 
@@ -61,7 +61,7 @@ pub(super) fn read(at: &mut Cursor<'_>, version: u8) -> Result<Thread, CaptureEr
     if version >= 9 {
         later(at, &mut thread, &mut image);
     }
-    thread.image = Rc::new(image);
+    thread.image = Arc::new(image);
     Ok(thread)
 }
 

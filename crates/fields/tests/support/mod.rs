@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use falco_capture::{Next, Reader};
@@ -197,7 +197,7 @@ pub(crate) fn thread(row: &Json) -> Thread {
         pfmajor: uint("pfmajor"),
         pfminor: uint("pfminor"),
         clone_ns: uint("clone_ts"),
-        image: Rc::new(Image {
+        image: Arc::new(Image {
             comm: text(row, "comm").into(),
             exe: text(row, "exe").into(),
             exepath: text(row, "exepath").into(),

@@ -1,6 +1,6 @@
 //! Users and groups that appear and vanish.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_event::Event;
 
@@ -14,9 +14,9 @@ impl State {
         let user = User {
             uid,
             gid,
-            name: Rc::from(text(event, 2)),
-            home: Rc::from(text(event, 3)),
-            shell: Rc::from(text(event, 4)),
+            name: Arc::from(text(event, 2)),
+            home: Arc::from(text(event, 3)),
+            shell: Arc::from(text(event, 4)),
         };
         self.users.add_user(container(event, 5), user);
     }
@@ -29,7 +29,7 @@ impl State {
 
     pub(crate) fn group_added(&mut self, event: &Event<'_>) {
         if let Some(gid) = event.u32(0) {
-            let name = Rc::from(text(event, 1));
+            let name = Arc::from(text(event, 1));
             self.users
                 .add_group(container(event, 2), Group { gid, name });
         }

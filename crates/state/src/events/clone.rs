@@ -1,7 +1,7 @@
 //! New threads and processes. The call returns twice: in the caller with the child's id, in the child with 0; either may come first, or
 //! not at all.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_event::{Event, codes};
 
@@ -78,7 +78,7 @@ impl State {
         read_cgroups(&mut thread, source, event, &mut self.scratch.text);
         settle_container(&mut self.containers, &mut thread, source);
         if !known && let Some(parent) = self.threads.get_mut(caller) {
-            parent.image = Rc::clone(&thread.image);
+            parent.image = Arc::clone(&thread.image);
         }
         self.insert_thread(thread);
     }
@@ -175,7 +175,7 @@ impl State {
             main.ptid = thread.ptid;
             main.vpid = thread.vpid;
             main.vtid = thread.vpid;
-            main.image = Rc::clone(&thread.image);
+            main.image = Arc::clone(&thread.image);
         }
         self.threads.link(main);
     }
@@ -186,11 +186,11 @@ impl State {
             child.fds = fds.clone();
         }
         child.cwd = match self.threads.main(parent) {
-            Some(main) => Rc::clone(&main.cwd),
-            None => Rc::from(self.threads.cwd(parent)),
+            Some(main) => Arc::clone(&main.cwd),
+            None => Arc::from(self.threads.cwd(parent)),
         };
         // A thread that was there before us has the environment of its process, one that came later has none to hand on.
-        child.env = Rc::clone(&parent.env);
+        child.env = Arc::clone(&parent.env);
     }
 }
 
@@ -203,7 +203,7 @@ fn inherit(child: &mut Thread, parent: Option<&Thread>, event: &Event<'_>) {
     child.gid = event.u32(17).unwrap_or(u32::MAX);
     child.clone_ns = event.time_ns();
     if let Some(parent) = parent {
-        child.root = Rc::clone(&parent.root);
+        child.root = Arc::clone(&parent.root);
         child.sid = parent.sid;
         child.vpgid = parent.vpgid;
         child.pgid = parent.pgid;
@@ -219,7 +219,7 @@ fn inherit(child: &mut Thread, parent: Option<&Thread>, event: &Event<'_>) {
 /// A child is in the container of whom it comes from, unless its control groups are others.
 fn settle_container(containers: &mut Containers, child: &mut Thread, parent: Option<&Thread>) {
     child.container = match parent {
-        Some(parent) if Rc::ptr_eq(&parent.cgroups, &child.cgroups) => parent.container,
+        Some(parent) if Arc::ptr_eq(&parent.cgroups, &child.cgroups) => parent.container,
         parent => {
             let before = parent.map_or(ContainerIx::HOST, |parent| parent.container);
             containers.of(&child.cgroups, before)
@@ -228,7 +228,7 @@ fn settle_container(containers: &mut Containers, child: &mut Thread, parent: Opt
 }
 
 /// Children that ended before the caller's side of their clone was heard: that must not bring them back.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Gone {
     /// Parent, child, when. A child's place is its id, modulo: ids are given out one after the other.
     ring: Vec<(i64, i64, u64)>,

@@ -1,6 +1,6 @@
 //! Descriptors of other things than files and sockets.
 
-use std::{io::Write as _, rc::Rc};
+use std::{io::Write as _, sync::Arc};
 
 use falco_event::{Event, codes};
 
@@ -71,7 +71,7 @@ impl State {
         }
         let fd = Fd {
             kind: FdKind::Memfd,
-            name: Rc::from(text(event, 1)),
+            name: Arc::from(text(event, 1)),
             open_flags: event.u32(2).unwrap_or(0),
             ..Fd::default()
         };

@@ -1,6 +1,6 @@
 //! Working and root directories.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_event::Event;
 
@@ -17,7 +17,7 @@ impl State {
         if succeeded(event)
             && let Some(fd) = self.fd_of(at)
         {
-            let name = Rc::clone(&fd.name);
+            let name = Arc::clone(&fd.name);
             self.set_directory(at, &name);
         }
     }
@@ -37,7 +37,7 @@ impl State {
         } else {
             path::join(self.threads.cwd(thread), given, root);
         }
-        let root = Rc::from(&root[..]);
+        let root = Arc::from(&root[..]);
         if let Some(thread) = self.thread_of(at) {
             thread.root = root;
         }
@@ -54,7 +54,7 @@ impl State {
             cwd.push(b'/');
         }
         if main.cwd[..] != cwd[..] {
-            main.cwd = Rc::from(&cwd[..]);
+            main.cwd = Arc::from(&cwd[..]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the kernel's iterators tell of the threads and descriptors that are there at the start.
 
-use std::{net::IpAddr, rc::Rc};
+use std::{net::IpAddr, sync::Arc};
 
 use falco_event::{Event, Origin, codes};
 
@@ -71,7 +71,7 @@ impl State {
             ..Image::default()
         };
         if !thread.is_main() {
-            thread.image = Rc::new(image);
+            thread.image = Arc::new(image);
             thread.flags = clone::THREAD | clone::FILES;
             self.waiting.push(thread);
             return;
@@ -86,7 +86,7 @@ impl State {
         image.exe_ino = long(16);
         image.exe_ino_ctime_ns = long(17);
         image.exe_ino_mtime_ns = long(18);
-        thread.image = Rc::new(image);
+        thread.image = Arc::new(image);
         let env = event.param(8).unwrap_or_default();
         if !strings(env).is_empty() {
             thread.env = closed(env).into();
@@ -106,7 +106,7 @@ impl State {
             ino,
             ..Fd::default()
         };
-        let path = || Rc::from(event.str(1).unwrap_or_default());
+        let path = || Arc::from(event.str(1).unwrap_or_default());
         match event.code() {
             codes::ITER_TASK_FILE_PIPE_E => {
                 fd.kind = FdKind::Pipe;
@@ -114,7 +114,7 @@ impl State {
                     fd.name = path();
                     self.complete(pid, number, &mut fd);
                 } else {
-                    fd.name = Rc::from(format!("pipe:[{ino}]").as_bytes());
+                    fd.name = Arc::from(format!("pipe:[{ino}]").as_bytes());
                 }
             }
             codes::ITER_TASK_FILE_MEMFD_E => {
@@ -126,16 +126,16 @@ impl State {
             codes::ITER_TASK_FILE_REGULAR_E => {
                 fd.kind = FdKind::File;
                 fd.name = path();
-                fd.real_path = Rc::clone(&fd.name);
+                fd.real_path = Arc::clone(&fd.name);
                 fd.open_flags = event.u32(2).unwrap_or(0);
-                if let (Some(live), Some(mount)) = (&mut self.live, event.u32(3)) {
+                if let (Some(live), Some(mount)) = (self.here(), event.u32(3)) {
                     fd.dev = live.device_of_mount(pid, mount);
                 }
             }
             codes::ITER_TASK_FILE_DIRECTORY_E => {
                 fd.kind = FdKind::Directory;
                 fd.name = path();
-                fd.real_path = Rc::clone(&fd.name);
+                fd.real_path = Arc::clone(&fd.name);
                 self.complete(pid, number, &mut fd);
             }
             codes::ITER_TASK_FILE_SOCKET_INET_E => fd.kind = inet(event, AF_INET),
@@ -157,7 +157,7 @@ impl State {
                 fd.ino = 0;
                 fd.kind = anonymous(name);
                 fd.name = [b"anon_inode:", name].concat().into();
-                if let (FdKind::Pidfd(pidfd), Some(live)) = (&mut fd.kind, &mut self.live) {
+                if let (FdKind::Pidfd(pidfd), Some(live)) = (&mut fd.kind, self.here()) {
                     *pidfd = live.pid_of_pidfd(pid, number);
                 }
             }
@@ -166,7 +166,7 @@ impl State {
     }
 
     fn complete(&mut self, pid: i64, number: i64, fd: &mut Fd) {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = self.here() {
             live.complete_file(pid, number, fd);
         }
     }
@@ -178,17 +178,17 @@ impl State {
                 continue;
             };
             thread.image = if thread.image.comm == main.image.comm {
-                Rc::clone(&main.image)
+                Arc::clone(&main.image)
             } else {
-                Rc::new(Image {
+                Arc::new(Image {
                     comm: thread.image.comm.clone(),
                     ..Image::clone(&main.image)
                 })
             };
-            thread.env = Rc::clone(&main.env);
-            thread.root = Rc::clone(&main.root);
+            thread.env = Arc::clone(&main.env);
+            thread.root = Arc::clone(&main.root);
             if thread.cgroups == main.cgroups {
-                thread.cgroups = Rc::clone(&main.cgroups);
+                thread.cgroups = Arc::clone(&main.cgroups);
             }
             self.add_thread(thread);
         }

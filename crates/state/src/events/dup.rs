@@ -22,7 +22,7 @@ impl State {
         if at.fd.is_none() {
             // Of what is copied nothing is known: the probe need not tell of files. What was there before is gone. Of captures upstream
             // keeps it.
-            let live = self.live.is_some();
+            let live = self.machine.is_some();
             let fds = at.thread.filter(|_| live);
             if let Some(fds) = fds.and_then(|ix| self.threads.fds_mut(ix)) {
                 self.counters.fds_removed += u64::from(fds.remove(result(event)));

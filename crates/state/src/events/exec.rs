@@ -1,6 +1,6 @@
 //! Programs that are executed.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_event::{Event, codes};
 
@@ -72,9 +72,9 @@ impl State {
             thread.fd_limit = limit;
         }
         read_memory(thread, event);
-        let before = Rc::clone(&thread.cgroups);
+        let before = Arc::clone(&thread.cgroups);
         read_cgroups(thread, None, event, scratch);
-        if !Rc::ptr_eq(&before, &thread.cgroups) {
+        if !Arc::ptr_eq(&before, &thread.cgroups) {
             thread.container = self.containers.of(&thread.cgroups, thread.container);
         }
         if let Some(env) = event.param(15)
@@ -166,7 +166,7 @@ impl Image {
 }
 
 /// The program of a thread that was cloned: shared with whom it comes from unless the event tells otherwise.
-pub(super) fn program(event: &Event<'_>, parent: Option<&Thread>) -> Rc<Image> {
+pub(super) fn program(event: &Event<'_>, parent: Option<&Thread>) -> Arc<Image> {
     let exe = text(event, 1);
     let comm = event.param(13).map_or(exe, |_| text(event, 13));
     let args = event.param(2).unwrap_or_default();
@@ -176,7 +176,7 @@ pub(super) fn program(event: &Event<'_>, parent: Option<&Thread>) -> Rc<Image> {
         && *old.comm == *comm
         && strings(&old.args) == strings(args)
     {
-        return Rc::clone(old);
+        return Arc::clone(old);
     }
     let image = Image {
         comm: comm.into(),
@@ -184,11 +184,11 @@ pub(super) fn program(event: &Event<'_>, parent: Option<&Thread>) -> Rc<Image> {
         args: closed(args).into(),
         ..old.map(|old| Image::clone(old)).unwrap_or_default()
     };
-    Rc::new(image)
+    Arc::new(image)
 }
 
 /// The program that exec starts; what the event leaves out stays as it was.
-fn image(event: &Event<'_>, old: &Image, exepath: Option<&[u8]>) -> Rc<Image> {
+fn image(event: &Event<'_>, old: &Image, exepath: Option<&[u8]>) -> Arc<Image> {
     let exe = text(event, 1);
     let comm = event.param(13).map_or(exe, |_| text(event, 13));
     let mut image = Image {
@@ -206,7 +206,7 @@ fn image(event: &Event<'_>, old: &Image, exepath: Option<&[u8]>) -> Rc<Image> {
         image.exe_ino_ctime_ns = ctime;
         image.exe_ino_mtime_ns = mtime;
     }
-    Rc::new(image)
+    Arc::new(image)
 }
 
 /// A path without what the kernel adds when the file is gone.
@@ -243,10 +243,10 @@ pub(super) fn read_cgroups(
     }
     match parent {
         Some(parent) if parent.cgroups[..] == scratch[..] => {
-            thread.cgroups = Rc::clone(&parent.cgroups);
+            thread.cgroups = Arc::clone(&parent.cgroups);
         }
         _ if thread.cgroups[..] == scratch[..] => {}
-        _ => thread.cgroups = Rc::from(&scratch[..]),
+        _ => thread.cgroups = Arc::from(&scratch[..]),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files that are opened.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_event::{Event, codes};
 
@@ -56,17 +56,17 @@ impl State {
         let asked = asked(event, enter);
         let mut full = std::mem::take(&mut self.scratch.path);
         self.resolve(at, &asked, &mut full);
-        let name: Rc<[u8]> = Rc::from(&full[..]);
+        let name: Arc<[u8]> = Arc::from(&full[..]);
         self.scratch.path = full;
         let raw_name = if name[..] == *asked.name {
-            Rc::clone(&name)
+            Arc::clone(&name)
         } else {
-            Rc::from(asked.name)
+            Arc::from(asked.name)
         };
         let real_path = match event.trailer().path() {
-            Some(path) if *path == name[..] => Rc::clone(&name),
-            Some(path) => Rc::from(path),
-            None => Rc::default(),
+            Some(path) if *path == name[..] => Arc::clone(&name),
+            Some(path) => Arc::from(path),
+            None => Arc::default(),
         };
         let layer = match asked.flags {
             flags if flags & open::UPPER_LAYER != 0 => Layer::Upper,

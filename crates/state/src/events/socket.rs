@@ -1,6 +1,6 @@
 //! Sockets: made, bound, connected, accepted.
 
-use std::{net::IpAddr, rc::Rc};
+use std::{net::IpAddr, sync::Arc};
 
 use falco_event::{Event, SockAddr, SockTuple, codes, render::put_end, unmapped};
 
@@ -173,7 +173,7 @@ impl State {
                 .filter(|_| event.code() == codes::SOCKET_ACCEPT4_6_X);
             let fd = Fd {
                 kind,
-                name: Rc::from(&name[..]),
+                name: Arc::from(&name[..]),
                 open_flags: flags.unwrap_or(0) as u32 & open::CLOEXEC,
                 connected: true,
                 ..Fd::default()
@@ -216,7 +216,7 @@ pub(super) fn socket_kind(domain: u32, kind: u32, protocol: u32) -> FdKind {
 pub(super) fn rename(fd: &mut Fd, name: &[u8]) -> bool {
     let changed = fd.name[..] != *name;
     if changed {
-        fd.name = Rc::from(name);
+        fd.name = Arc::from(name);
     }
     changed
 }

@@ -8,7 +8,7 @@ use rustix::{
 };
 
 use super::{Live, NO_MODE, files};
-use crate::{State, ThreadIx, Users};
+use crate::{State, ThreadIx, replica::Said};
 
 /// The longest file that is read.
 const FILE_MAX: usize = 1 << 20;
@@ -21,36 +21,39 @@ impl State {
             return;
         };
         let (pid, of) = (thread.pid, thread.container);
+        let unknown = self.containers.get(of).filter(|it| !it.has_accounts);
+        if unknown.is_none() {
+            return;
+        }
+        let said = self.ask(|live, _| Said::Accounts(live.accounts_of(pid, now_ns)));
+        let Some(Said::Accounts(Some([passwd, group]))) = said else {
+            return;
+        };
         let Some(container) = self.containers.get_mut(of) else {
             return;
         };
-        if container.has_accounts {
-            return;
-        }
-        let Some(mut live) = self.live.take() else {
-            return;
-        };
-        if live.budget.take(now_ns).is_some()
-            && let Some(root) = live.root_of(pid)
-        {
-            container.has_accounts = true;
-            let id = container.id.clone();
-            self.users.forget(&id);
-            for (file, take) in [
-                ("etc/passwd", Users::read_passwd as fn(&mut _, &[u8], &[u8])),
-                ("etc/group", Users::read_group),
-            ] {
-                let mut text = Vec::new();
-                if read_inside(root.as_fd(), file, &mut text).is_ok() {
-                    take(&mut self.users, &id, &text);
-                }
-            }
-        }
-        self.live = Some(live);
+        container.has_accounts = true;
+        let id = container.id.clone();
+        self.users.forget(&id);
+        self.users.read_passwd(&id, &passwd);
+        self.users.read_group(&id, &group);
     }
 }
 
 impl Live {
+    /// The texts of `passwd` and `group` below the root directory of a process, if that is not the host's.
+    fn accounts_of(&mut self, pid: i64, now_ns: u64) -> Option<[Box<[u8]>; 2]> {
+        self.budget.take(now_ns)?;
+        let root = self.root_of(pid)?;
+        Some(["etc/passwd", "etc/group"].map(|file| {
+            let mut text = Vec::new();
+            match read_inside(root.as_fd(), file, &mut text) {
+                Ok(()) => text.into(),
+                Err(_) => Box::default(),
+            }
+        }))
+    }
+
     /// The root directory of a process, if it is not that of the host.
     fn root_of(&self, pid: i64) -> Option<OwnedFd> {
         let open = |pid: i64| files::open_dir(&self.proc, format!("{pid}/root").as_str());

@@ -1,6 +1,6 @@
 //! One process: its program, ids, descriptors.
 
-use std::{os::fd::BorrowedFd, rc::Rc};
+use std::{os::fd::BorrowedFd, sync::Arc};
 
 use rustix::fs::{AtFlags, FileType, Statx, StatxFlags};
 
@@ -72,15 +72,15 @@ impl Live {
             self.inits.insert(namespace, thread.clone_ns);
         }
         read_exe(dir, &mut image, &thread);
-        thread.image = Rc::new(image);
+        thread.image = Arc::new(image);
         let env = self.files.text(dir, "environ");
         let env = env.get(..ARGS_MAX).unwrap_or(env);
         thread.env = crate::events::closed(env).into();
         thread.cgroups = cgroups(self.files.text(dir, "cgroup")).into();
         thread.loginuid =
             decimal(self.files.text(dir, "loginuid")).map_or(u32::MAX, |id| id as u32);
-        thread.cwd = Rc::from(self.files.link(dir, "cwd"));
-        thread.root = Rc::from(self.files.link(dir, "root"));
+        thread.cwd = Arc::from(self.files.link(dir, "cwd"));
+        thread.root = Arc::from(self.files.link(dir, "root"));
         Some((thread, status.threads))
     }
 
@@ -98,12 +98,12 @@ impl Live {
             tid,
             flags: clone::THREAD | clone::FILES,
             fds: crate::FdTable::default(),
-            env: Rc::clone(&main.env),
-            cwd: Rc::default(),
+            env: Arc::clone(&main.env),
+            cwd: Arc::default(),
             ..main.clone()
         };
         if status.comm != main.image.comm {
-            thread.image = Rc::new(Image {
+            thread.image = Arc::new(Image {
                 comm: status.comm.clone(),
                 ..Image::clone(&main.image)
             });
@@ -186,7 +186,7 @@ impl Live {
         with_sockets: bool,
     ) -> Option<Fd> {
         let path = format!("fd/{number}");
-        let name: Rc<[u8]> = Rc::from(self.files.link(dir, &path));
+        let name: Arc<[u8]> = Arc::from(self.files.link(dir, &path));
         if name.is_empty() {
             return None;
         }
@@ -214,7 +214,7 @@ impl Live {
         }
         if matches!(fd.kind, FdKind::File | FdKind::Directory) {
             // The link is the kernel's own path.
-            fd.real_path = Rc::clone(&fd.name);
+            fd.real_path = Arc::clone(&fd.name);
         }
         Some(fd)
     }

@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::BorrowedFd,
-    rc::Rc,
+    sync::Arc,
 };
 
 use hashbrown::HashMap;
@@ -23,7 +23,7 @@ pub(super) struct Sockets {
 #[derive(Debug)]
 enum Found {
     Inet(Tuple),
-    Unix(Rc<[u8]>),
+    Unix(Arc<[u8]>),
     Netlink,
 }
 
@@ -61,7 +61,7 @@ impl Sockets {
         match self.found.get(&inode)? {
             Found::Inet(tuple) => fd.kind = FdKind::Inet(*tuple),
             Found::Unix(path) => {
-                fd.name = Rc::clone(path);
+                fd.name = Arc::clone(path);
                 fd.kind = FdKind::Unix {
                     source: 0,
                     peer: 0,
@@ -121,7 +121,8 @@ impl Sockets {
         let inode = words.nth(6).and_then(files::decimal);
         let path = words.next().unwrap_or_default();
         if let Some(inode) = inode {
-            self.found.insert(inode as u64, Found::Unix(Rc::from(path)));
+            self.found
+                .insert(inode as u64, Found::Unix(Arc::from(path)));
         }
     }
 

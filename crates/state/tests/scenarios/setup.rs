@@ -1,6 +1,6 @@
 //! The state a scenario begins with.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use falco_state::{Fd, FdKind, Image, State, Thread};
 use serde_json::Value;
@@ -62,7 +62,7 @@ fn thread(row: &Value) -> Thread {
         vm_swap_kb: word("vmswap_kb"),
         pfmajor: long("pfmajor"),
         pfminor: long("pfminor"),
-        image: Rc::new(image),
+        image: Arc::new(image),
         env: closed(&row["env"]).into(),
         cgroups: closed(&row["cgroups"]).into(),
         cwd: bytes_of(&row["cwd"]).into(),
