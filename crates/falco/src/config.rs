@@ -120,6 +120,8 @@ pub(crate) struct Config {
     /// Which figures are told of the program itself.
     pub(crate) metrics: Metrics,
     pub(crate) webserver: Option<Webserver>,
+    /// How many threads keep the state and ask the rules.
+    pub(crate) workers: usize,
 }
 
 /// Reads the configuration that the options ask for.
@@ -348,6 +350,7 @@ fn check(keys: &Keys<'_>) -> anyhow::Result<Config> {
         timeouts_max,
         metrics: metrics::metrics(keys),
         webserver: webserver::webserver(keys)?,
+        workers: engine::workers(keys)?,
         warnings,
     };
     match keys.trouble.take() {

@@ -13,6 +13,7 @@ use falco_state::{ContainerIx, Kubernetes, News, State, Subject};
 
 use crate::{
     config::{self, Config, Engine as Driver},
+    crew::Crew,
     engine::now_ns,
     log,
 };
@@ -117,7 +118,7 @@ impl Containers {
     }
 
     /// Takes in what runtimes say: at once what events wait for, and as notifications.
-    pub(crate) fn hear(&mut self, state: &mut State, waiting: bool) {
+    pub(crate) fn hear(&mut self, state: &mut State, waiting: bool, mut crew: Option<&mut Crew>) {
         let Some(runtimes) = &mut self.runtimes else {
             return;
         };
@@ -130,6 +131,9 @@ impl Containers {
                     }
                     if waiting {
                         state.containers.told(&json);
+                        if let Some(crew) = &mut crew {
+                            crew.told(&json);
+                        }
                     }
                     self.made.push_back(notification(b"container", &json));
                 }

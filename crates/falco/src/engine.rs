@@ -1,32 +1,30 @@
 //! The way of an event through the program: state, rules, alert.
 
 use std::{
-    collections::BTreeMap,
     mem,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::bail;
-use bumpalo::Bump;
-use falco_alerts::{Alert, Kind, Priority, Routes};
-use falco_event::{Event, Origin};
-use falco_fields::{Context, Facts, Seen};
-use falco_rules::{ExtraOutput, RuleIx};
+use falco_alerts::{Alert, Routes};
+use falco_event::Event;
+use falco_fields::Context;
 use falco_sources::{Delivery, Next, Source};
 use falco_state::{State, Subject};
 use jiff::tz::TimeZone;
-use serde_json::Value;
 
 use crate::{
     cli::Options,
     config::Engine as Driver,
     containers::{Containers, Held, Kept},
+    crew::Crew,
     drops::{self, Drops},
+    internal::{no_event_came, recording_is_full, restart_failed},
+    judge::{Judge, Rulebook},
     log,
     metrics::{Board, Figures},
     outputs,
-    record::Full,
     reload::{Message, Reloader},
     run::{Signals, is_set, whole},
     set::{Retired, Set},
@@ -44,9 +42,9 @@ const PATIENCE_WHILE_HELD: Duration = Duration::from_millis(5);
 /// Everything that an event passes through.
 pub(crate) struct Engine {
     set: Set,
-    context: Context,
-    arena: Bump,
-    matched: Vec<RuleIx>,
+    judge: Judge,
+    /// Who judges beside us, if there are several workers.
+    crew: Option<Crew>,
     containers: Containers,
     /// An event that waits for what a runtime says, with those after it.
     held: Option<Box<Held>>,
@@ -96,7 +94,7 @@ impl Engine {
         if let Some(reporter) = &mut set.reporter {
             reporter.start(Arc::clone(&board));
         }
-        Engine {
+        let mut engine = Engine {
             board,
             containers: Containers::watch(&set.config, state),
             held: None,
@@ -105,16 +103,17 @@ impl Engine {
             drops: Drops::new(&set.config.drops),
             timeouts: 0,
             last_ns: 0,
+            judge: Judge::new(&set.book, context),
+            crew: None,
             set,
-            context,
-            arena: Bump::new(),
-            matched: Vec::new(),
             started: Instant::now(),
             until_ns: u64::MAX,
             seen_ns: 0,
             seconds: options.seconds,
             events: 0,
-        }
+        };
+        engine.hire(state);
+        engine
     }
 
     /// What runs.
@@ -124,6 +123,7 @@ impl Engine {
 
     /// Runs another set from now on; the one before. `fresh` tells whether the state is another, too.
     pub(crate) fn swap(&mut self, mut set: Set, state: &mut State, fresh: bool) -> Retired {
+        self.dismiss(state);
         self.drops.configure(&set.config.drops);
         if fresh || *self.containers.config() != set.config.containers {
             self.containers = Containers::watch(&set.config, state);
@@ -132,7 +132,10 @@ impl Engine {
         if let Some(reporter) = &mut set.reporter {
             reporter.start(Arc::clone(&self.board));
         }
-        mem::replace(&mut self.set, set).retire()
+        self.judge.swap(&set.book);
+        let old = mem::replace(&mut self.set, set);
+        self.hire(state);
+        old.retire()
     }
 
     /// What comes until this time comes from the old source, and is shown to the rules; then the new one is asked.
@@ -183,7 +186,7 @@ impl Engine {
             if is_set(&signals.reopen) {
                 signals.reopen.store(false, Ordering::Relaxed);
                 log::info("SIGUSR1 received, reopening outputs...");
-                self.set.outputs.reopen();
+                self.set.book.outputs.reopen();
             }
             if is_set(&reloader.called) {
                 match reloader.message() {
@@ -195,7 +198,17 @@ impl Engine {
             if self.board.is_called() {
                 self.tell_figures(source, state);
             }
-            let patience = self.attend(state);
+            let mut patience = self.attend(state);
+            if let Some(crew) = &self.crew {
+                if crew.is_broken() {
+                    bail!(
+                        "A worker ended before its time: see above why. One alone is `workers: 1`"
+                    );
+                }
+                if crew.is_awaited() {
+                    patience = Duration::ZERO;
+                }
+            }
             // Taken apart in one step: with `?` an event would be copied once more.
             match source.next(patience) {
                 Err(cause) => return Err(whole(cause)),
@@ -224,10 +237,17 @@ impl Engine {
                 }
                 Ok(Next::Restart(fresh)) => {
                     self.set.stop_recording();
+                    self.dismiss(state);
                     *state = *fresh;
                     self.containers = Containers::watch(&self.set.config, state);
+                    self.hire(state);
                 }
                 Ok(Next::Timeout) => {
+                    if let Some(crew) = &mut self.crew
+                        && crew.nothing_came()
+                    {
+                        continue;
+                    }
                     if self.held.is_none() {
                         self.nothing_came(source)?;
                     }
@@ -247,7 +267,7 @@ impl Engine {
     fn show_status(&mut self, source: &Source) {
         if self.status.is_due() {
             let lost = drops::stats(source).map_or(0, |stats| stats.dropped_total());
-            let alerts = self.set.tally.total();
+            let alerts = self.set.book.tally.total();
             self.status.show(self.events, alerts, lost);
         }
     }
@@ -273,13 +293,17 @@ impl Engine {
     #[cold]
     fn tell_figures(&mut self, source: &Source, state: &State) {
         let wanted = self.board.take();
+        if let Some(crew) = &mut self.crew {
+            // What was handed over counts.
+            crew.settle();
+        }
         let Some(frame) = self.set.frame.clone() else {
             return;
         };
         let figures = Arc::new(Figures {
             events: self.events - self.set.events_before,
-            dropped_alerts: self.set.outputs.dropped(),
-            channels: self.set.outputs.counts(),
+            dropped_alerts: self.set.book.outputs.dropped(),
+            channels: self.set.book.outputs.counts(),
             ..Figures::of(source, state)
         });
         if wanted.report
@@ -324,13 +348,7 @@ impl Engine {
     /// One event.
     fn take(&mut self, delivery: Delivery<'_>, state: &mut State) {
         let event = delivery.event;
-        if self.context.first_ns == 0 && event.info().origin != Origin::Metaevent {
-            self.context.first_ns = event.time_ns();
-        }
-        let subject = state.apply(&event);
-        if state.containers.has_news() {
-            self.containers.heed(state);
-        }
+        let subject = self.apply(&delivery, state);
         if subject.hidden {
             return;
         }
@@ -340,7 +358,7 @@ impl Engine {
         }
         if self.patient
             && let Some(container) = self.containers.awaited(&subject, state)
-            && self.set.rules.looks_at(event.code())
+            && self.judge.looks_at(event.code())
         {
             let first = Kept::new(&delivery);
             self.held = Some(Box::new(Held::new(container, first, subject)));
@@ -352,11 +370,28 @@ impl Engine {
         }
     }
 
+    /// Has the state take in an event, and does what that made necessary.
+    #[inline]
+    fn apply(&mut self, delivery: &Delivery<'_>, state: &mut State) -> Subject {
+        self.judge.note(&delivery.event);
+        let subject = state.apply(&delivery.event);
+        if let Some(crew) = &mut self.crew {
+            crew.applied(delivery, state.take_answers());
+        }
+        if state.containers.has_news() {
+            self.containers.heed(state);
+        }
+        subject
+    }
+
     /// Shows an event that the state has taken in to rules and recordings.
     #[inline]
     fn judge(&mut self, delivery: Delivery<'_>, subject: Subject, state: &State) {
-        if self.set.rules.looks_at(delivery.event.code()) {
-            self.assert(delivery, subject, state);
+        if self.judge.looks_at(delivery.event.code()) {
+            let crew = self.crew.as_mut();
+            if !crew.is_some_and(|crew| crew.takes(&delivery)) {
+                self.assert(&delivery, subject, state);
+            }
         }
         if let Some(recorder) = &mut self.set.recorder
             && let Some(full) = recorder.event(&delivery, state)
@@ -369,7 +404,8 @@ impl Engine {
     #[inline]
     fn attend(&mut self, state: &mut State) -> Duration {
         if self.containers.has_news() {
-            self.containers.hear(state, self.held.is_some());
+            let waiting = self.held.is_some();
+            self.containers.hear(state, waiting, self.crew.as_mut());
             if self.held.is_none() {
                 self.tell_made(state);
             }
@@ -420,158 +456,79 @@ impl Engine {
             let Ok(event) = Event::parse(&bytes) else {
                 continue;
             };
-            let subject = state.apply(&event);
             self.events += 1;
             let delivery = Delivery {
                 event,
                 number: self.events,
                 cpu: 0,
             };
+            let subject = self.apply(&delivery, state);
             self.judge(delivery, subject, state);
         }
     }
 
-    /// Asks the rules. Apart from the rest, which is small without it and runs for every event.
-    #[inline(never)]
-    fn assert(&mut self, delivery: Delivery<'_>, subject: Subject, state: &State) {
-        let Delivery { event, number, cpu } = delivery;
-        let mut matched = mem::take(&mut self.matched);
-        let seen = Seen {
-            event,
-            subject,
-            number,
-            cpu,
-        };
-        let facts = Facts::new(&self.set.catalogue, &self.context, state, seen, &self.arena);
-        self.set.rules.run(
-            event.code(),
-            &facts,
-            &mut self.set.memo,
-            self.set.config.matching,
-            |rule| matched.push(rule),
-        );
-        if matched.is_empty() {
-            self.matched = matched;
-            self.arena.reset();
-            return;
-        }
-        let routes = self.set.routing.of_event(event.code(), &facts);
-        for ix in matched.drain(..) {
-            if let Some(labels) = self.set.labels.get(ix.0 as usize) {
-                self.set.tally.count(ix.0 as usize, labels.priority);
+    /// Asks the rules here, on the thread that reads.
+    #[inline]
+    fn assert(&mut self, delivery: &Delivery<'_>, subject: Subject, state: &State) {
+        let Engine {
+            judge, set, crew, ..
+        } = self;
+        judge.assert(delivery, subject, state, |ix, alert, routes| {
+            if let (Some(recorder), Some(rule)) = (&mut set.recorder, set.book.rules.get(ix)) {
+                recorder.matched(rule, alert.time_ns);
             }
-            self.raise(ix, &facts, event.time_ns(), routes);
-            if let (Some(recorder), Some(rule)) = (&mut self.set.recorder, self.set.rules.get(ix)) {
-                recorder.matched(rule, event.time_ns());
-            }
-        }
-        self.matched = matched;
-        self.arena.reset();
-    }
-
-    /// Puts an alert together; the only place on the way of an event that allocates.
-    fn raise(&self, ix: RuleIx, facts: &Facts<'_>, time_ns: u64, routes: Routes) {
-        let (Some(rule), Some(labels)) =
-            (self.set.rules.get(ix), self.set.labels.get(ix.0 as usize))
-        else {
-            return;
-        };
-        let mut message = Vec::new();
-        rule.output.render(facts, &mut message);
-        let mut fields = BTreeMap::new();
-        if self.set.fields {
-            rule.output.fields(facts, time_ns, &mut fields);
-            for extra in &rule.extra_fields {
-                add(extra, facts, time_ns, &mut fields);
-            }
-            fields.insert(self.set.time_field.into(), time_ns.into());
-        }
-        let alert = Alert {
-            time_ns,
-            priority: labels.priority,
-            rule: Arc::clone(&labels.name),
-            source: Arc::clone(&labels.source),
-            message,
-            fields,
-            kind: Kind::Rule {
-                tags: Arc::clone(&labels.tags),
-            },
-        };
-        self.push(alert, routes);
+            push(&set.book, crew.as_mut(), alert, routes);
+        });
     }
 
     /// Raises an alert that no event has raised.
-    fn tell(&self, alert: Alert) {
-        self.push(alert, self.set.routing.unconditional());
+    fn tell(&mut self, alert: Alert) {
+        let routing = &self.set.book.routing;
+        let routes = routing.of_alert(routing.unconditional(), alert.priority);
+        push(&self.set.book, self.crew.as_mut(), alert, routes);
     }
 
-    /// What finds no room is counted and reported there.
-    fn push(&self, alert: Alert, routes: Routes) {
-        let routes = self.set.routing.of_alert(routes, alert.priority);
-        self.set.outputs.push(alert, routes);
+    /// Starts the workers, if there are to be some.
+    fn hire(&mut self, state: &mut State) {
+        let count = self.set.workers;
+        if count < 2 {
+            return;
+        }
+        match Crew::start(count, &self.set.book, &self.judge, state) {
+            Ok(crew) => self.crew = Some(crew),
+            Err(error) => {
+                state.dismiss_replicas();
+                log::warning(&format!(
+                    "workers: {count}: the system gives no thread ({error}); events are judged by one"
+                ));
+            }
+        }
+    }
+
+    /// Has the workers finish what they have, and ends them: the state is about to be another, or the rules are.
+    fn dismiss(&mut self, state: &mut State) {
+        if let Some(crew) = self.crew.take() {
+            crew.finish();
+            state.dismiss_replicas();
+        }
     }
 
     /// It takes no more events.
-    pub(crate) fn finish(self) -> Retired {
+    pub(crate) fn finish(mut self) -> Retired {
+        if let Some(crew) = self.crew.take() {
+            crew.finish();
+        }
+        drop(self.judge);
         self.set.retire()
     }
 }
 
-/// A field that the configuration adds: as itself, or a text under a name.
-fn add(extra: &ExtraOutput, facts: &Facts<'_>, time_ns: u64, fields: &mut BTreeMap<String, Value>) {
-    if extra.raw {
-        extra.template.fields(facts, time_ns, fields);
-    } else {
-        let mut text = Vec::new();
-        extra.template.render(facts, &mut text);
-        fields.insert(extra.key.clone(), String::from_utf8_lossy(&text).into());
+/// Hands an alert over to the channels, behind those of earlier events. What finds no room is counted and reported there.
+fn push(book: &Rulebook, crew: Option<&mut Crew>, alert: Alert, routes: Routes) {
+    match crew {
+        None => book.outputs.push(alert, routes),
+        Some(crew) => crew.raise(alert, routes),
     }
-}
-
-/// The message that a recording ended because of its size.
-fn recording_is_full(full: Full) -> Alert {
-    const RULE: &str = "Falco internal: capture size limit reached";
-    Alert::internal(
-        now_ns(),
-        Priority::Informational,
-        RULE,
-        format!("{RULE}. Configured limit: {} MB.", full.limit_mb),
-        BTreeMap::from([
-            ("max_file_size_mb".into(), full.limit_mb.into()),
-            ("written_bytes".into(), full.written.into()),
-        ]),
-    )
-}
-
-/// The message that no event came, at so many looks.
-fn no_event_came(looks: u32, last_ns: u64) -> Alert {
-    const RULE: &str = "Falco internal: timeouts notification";
-    let mut last = Vec::new();
-    if last_ns > 0 {
-        falco_alerts::clock_time(last_ns, &TimeZone::system(), &mut last);
-    } else {
-        last.extend(b"none");
-    }
-    let last = String::from_utf8_lossy(&last).into_owned();
-    Alert::internal(
-        now_ns(),
-        Priority::Debug,
-        RULE,
-        format!("{RULE}. {looks} consecutive timeouts without event."),
-        BTreeMap::from([("last_event_time".into(), last.into())]),
-    )
-}
-
-/// The message that what was loaded anew is not good.
-fn restart_failed(error: &str) -> Alert {
-    const RULE: &str = "Falco internal: hot restart failure";
-    Alert::internal(
-        now_ns(),
-        Priority::Critical,
-        RULE,
-        format!("{RULE}: {error}"),
-        BTreeMap::new(),
-    )
 }
 
 /// The time of the clock.

@@ -22,30 +22,30 @@ pub(crate) struct Choosy {
 pub(crate) struct Routing {
     choosy: Vec<Choosy>,
     conditions: RuleSet,
-    memo: Memo,
 }
 
 impl Routing {
     /// Each condition is a rule of the set.
     pub(crate) fn new(choosy: Vec<Choosy>, conditions: RuleSet) -> Routing {
-        Routing {
-            choosy,
-            memo: conditions.memo(),
-            conditions,
-        }
+        Routing { choosy, conditions }
+    }
+
+    /// What [`Routing::of_event`] needs to remember.
+    pub(crate) fn memo(&self) -> Memo {
+        self.conditions.memo()
     }
 
     /// The channels whose conditions an event does not break.
-    pub(crate) fn of_event(&mut self, code: EventCode, facts: &Facts<'_>) -> Routes {
+    pub(crate) fn of_event(&self, code: EventCode, facts: &Facts<'_>, memo: &mut Memo) -> Routes {
         let mut routes = self.unconditional();
         let choosy = &self.choosy;
-        let (conditions, memo) = (&self.conditions, &mut self.memo);
-        conditions.run(code, facts, memo, Matching::All, |holds| {
-            let place = Some(holds.0 as usize);
-            for channel in choosy.iter().filter(|channel| channel.condition == place) {
-                routes = routes.with(channel.channel);
-            }
-        });
+        self.conditions
+            .run(code, facts, memo, Matching::All, |holds| {
+                let place = Some(holds.0 as usize);
+                for channel in choosy.iter().filter(|channel| channel.condition == place) {
+                    routes = routes.with(channel.channel);
+                }
+            });
         routes
     }
 

@@ -77,6 +77,8 @@ pub(crate) struct Prepared {
     pub(crate) filter: Option<probe::Filter>,
     /// What events have to tell beside their parameters.
     pub(crate) extra: narrow::Extra,
+    /// By how many threads rules are asked.
+    pub(crate) workers: usize,
     /// Where the rules were read from.
     pub(crate) rules_files: Vec<PathBuf>,
     pub(crate) rules_folders: Vec<PathBuf>,
@@ -100,6 +102,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
         .then(|| narrow::derive(&config, &rules, &calls))
         .flatten();
     let extra = narrow::Extra::of(&rules, &calls);
+    let workers = workers(&config, &catalogue);
     check_rings(&config)?;
     config.metrics.check()?;
     Ok(Prepared {
@@ -110,9 +113,44 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
         calls,
         filter,
         extra,
+        workers,
         rules_files: texts.paths,
         rules_folders: texts.folders,
     })
+}
+
+/// By how many threads rules are asked: as many as the configuration says, but where only one can do it right.
+fn workers(config: &Config, catalogue: &Catalogue) -> usize {
+    let asked = config.workers;
+    if asked < 2 || matches!(config.engine, Driver::Idle) {
+        return 1;
+    }
+    let one = |why: &str| {
+        log::warning(&format!(
+            "workers: {asked}: one will do all the work, for {why}"
+        ));
+        1
+    };
+    if config.capture.is_some() {
+        return one(
+            "recordings (capture.enabled) hold the table of processes at the moment of the match",
+        );
+    }
+    if let Some(field) = catalogue.remembering() {
+        return one(&format!(
+            "{field} is asked for, whose value depends on the events that it was asked of before"
+        ));
+    }
+    if matches!(&config.engine, Driver::Replay(file) if !file.is_file()) {
+        return one(
+            "what comes through a pipe may stop at any moment, and the alerts until then are not to wait",
+        );
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    log::info(&format!(
+        "Events are judged by {asked} workers on {processors} processors."
+    ));
+    asked
 }
 
 /// Says how big the rings will be.

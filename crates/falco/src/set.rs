@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use falco_alerts::{Outputs, Priority, Tally};
+use falco_alerts::{Priority, Tally};
 use falco_event::SyscallCode;
-use falco_fields::Catalogue;
-use falco_filter::Memo;
-use falco_rules::{Rule, RuleSet};
+use falco_rules::Rule;
 use falco_sinks::grpc::Server;
 use falco_sources::probe;
 use jiff::tz::TimeZone;
 
 use crate::{
     config::Config,
-    grpc, log,
+    grpc,
+    judge::Rulebook,
+    log,
     metrics::{Frame, Reporter},
     narrow::Extra,
     outputs,
@@ -28,27 +28,17 @@ pub(crate) struct Set {
     pub(crate) calls: Vec<SyscallCode>,
     pub(crate) filter: Option<probe::Filter>,
     pub(crate) extra: Extra,
-    pub(crate) catalogue: Catalogue,
-    pub(crate) rules: RuleSet,
-    pub(crate) memo: Memo,
-    /// The rules' names, sources and tags, as alerts hold them.
-    pub(crate) labels: Vec<Labels>,
-    pub(crate) outputs: Outputs,
-    /// Whether somebody wants the values of fields.
-    pub(crate) fields: bool,
-    /// Which alerts go where.
-    pub(crate) routing: Routing,
+    pub(crate) book: Arc<Rulebook>,
+    /// By how many threads rules are asked.
+    pub(crate) workers: usize,
     /// Kept for as long as the set: who asks for versions needs no alerts.
     _grpc: Option<Arc<Server>>,
     pub(crate) recorder: Option<Recorder>,
-    pub(crate) tally: Arc<Tally>,
     /// What metrics tell of it, if they are enabled; who tells them once in a while.
     pub(crate) frame: Option<Arc<Frame>>,
     pub(crate) reporter: Option<Reporter>,
     /// How many events there had been before it.
     pub(crate) events_before: u64,
-    /// The name that the time of an alert has among its fields.
-    pub(crate) time_field: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -70,9 +60,10 @@ impl Set {
             rules_files,
             filter,
             extra,
+            workers,
             ..
         } = prepared;
-        let labels: Vec<Labels> = rules.rules().iter().map(labels).collect();
+        let labels: Vec<Labels> = rules.rules().iter().map(Labels::of).collect();
         let names = labels.iter().map(|labels| Arc::clone(&labels.name));
         let tally = Arc::new(Tally::new(names));
         let frame = || {
@@ -83,29 +74,34 @@ impl Set {
         let grpc = config.grpc.as_ref().map(grpc::server).transpose()?;
         let channels = outputs::channels(&config, &zone, grpc.clone())?;
         let choosy = outputs::choosy(&config, channels.len());
-        Ok(Set {
-            memo: rules.memo(),
-            frame: config.metrics.enabled.then(frame),
-            reporter: Reporter::new(&config.metrics)?,
-            events_before: 0,
-            tally,
+        let frame = config.metrics.enabled.then(frame);
+        let book = Rulebook {
+            matching: config.matching,
             outputs: outputs::start(&config, zone, channels)?,
-            recorder: config.capture.clone().map(Recorder::new),
+            fields: config.json || config.grpc_output || !config.sinks.is_empty(),
+            routing: Routing::new(choosy, conditions),
             time_field: if config.time_iso {
                 "evt.time.iso8601"
             } else {
                 "evt.time"
             },
-            fields: config.json || config.grpc_output || !config.sinks.is_empty(),
-            routing: Routing::new(choosy, conditions),
+            tally,
+            catalogue,
+            rules,
+            labels,
+        };
+        Ok(Set {
+            book: Arc::new(book),
+            workers,
+            frame,
+            reporter: Reporter::new(&config.metrics)?,
+            events_before: 0,
+            recorder: config.capture.clone().map(Recorder::new),
             _grpc: grpc,
             config,
             calls,
             filter,
             extra,
-            catalogue,
-            rules,
-            labels,
         })
     }
 
@@ -131,25 +127,32 @@ impl Retired {
         if let Some(reporter) = self.0.reporter.take() {
             reporter.finish();
         }
-        let dropped = self.0.outputs.dropped();
-        self.0.outputs.finish();
+        let tally = Arc::clone(&self.0.book.tally);
+        let mut dropped = 0;
+        // Whoever judged by it has ended.
+        if let Some(book) = Arc::into_inner(self.0.book) {
+            dropped = book.outputs.dropped();
+            book.outputs.finish();
+        }
         if dropped > 0 {
             log::warning(&format!(
                 "{dropped} alerts found no room in the queue and were dropped"
             ));
         }
-        self.0.tally.to_string()
+        tally.to_string()
     }
 }
 
-fn labels(rule: &Rule) -> Labels {
-    Labels {
-        name: rule.name.as_str().into(),
-        source: rule.source.as_str().into(),
-        tags: rule.tags.iter().map(|tag| tag.as_str().into()).collect(),
-        priority: Priority::ALL
-            .get(rule.priority as usize)
-            .copied()
-            .unwrap_or(Priority::Debug),
+impl Labels {
+    pub(crate) fn of(rule: &Rule) -> Labels {
+        Labels {
+            name: rule.name.as_str().into(),
+            source: rule.source.as_str().into(),
+            tags: rule.tags.iter().map(|tag| tag.as_str().into()).collect(),
+            priority: Priority::ALL
+                .get(rule.priority as usize)
+                .copied()
+                .unwrap_or(Priority::Debug),
+        }
     }
 }

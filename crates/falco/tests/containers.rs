@@ -359,7 +359,7 @@ fn containerd_and_many_in_a_row() {
         println!("skipped: containerd cannot start a container here");
         return;
     }
-    let mut falco = stage.falco("containerd", &socket, 3000, &[]);
+    let mut falco = stage.falco("containerd", &socket, 3000, &["-o", "workers=2"]);
     let count = std::env::var("FALCO_CONTAINERS")
         .ok()
         .and_then(|count| count.parse().ok());

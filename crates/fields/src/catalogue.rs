@@ -197,6 +197,16 @@ impl Catalogue {
         self.wanted(field.slot).map(|wanted| wanted.info)
     }
 
+    /// The name of a field that was asked for whose value depends on the events that it was asked of before ([`crate::Memory`]), if there is
+    /// one. Only who sees all events can tell such a value.
+    pub fn remembering(&self) -> Option<&'static str> {
+        let remembering = |wanted: &&Wanted| remembers(wanted.id);
+        self.wanted
+            .iter()
+            .find(remembering)
+            .map(|wanted| wanted.info.name)
+    }
+
     pub(crate) fn wanted(&self, slot: Slot) -> Option<&Wanted> {
         self.wanted.get(slot.0 as usize)
     }
@@ -302,6 +312,20 @@ impl Catalog for Catalogue {
 
     fn service_port(&self, name: &str) -> Option<u16> {
         self.services.get(name).copied()
+    }
+}
+
+/// Whether a value depends on the events that it was asked of before.
+fn remembers(id: Id) -> bool {
+    use proc::Proc;
+    match id {
+        Id::Evt(field) => matches!(field, Evt::Delta | Evt::DeltaS | Evt::DeltaNs),
+        Id::Proc(field) => matches!(
+            field,
+            Proc::ExecTime | Proc::TotExecTime | Proc::Cpu | Proc::CpuUser | Proc::CpuSystem
+        ),
+        Id::Util(Util::Count) => true,
+        _ => false,
     }
 }
 

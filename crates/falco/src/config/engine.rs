@@ -7,6 +7,9 @@ use falco_sources::probe::{Foreign, How};
 
 use super::Keys;
 
+/// More threads than that repeat the work on the state for nothing.
+const WORKERS_MAX: u32 = 64;
+
 /// Where events come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -99,4 +102,16 @@ pub(crate) fn ring_bytes(preset: i16) -> anyhow::Result<u32> {
         bail!("The 'buf_size_preset' value must be between '1' and '10'");
     }
     Ok((1 << 20) << (preset - 1))
+}
+
+/// How many threads keep the state and ask the rules.
+pub(super) fn workers(keys: &Keys<'_>) -> anyhow::Result<usize> {
+    let workers = keys.number("workers", 1);
+    if !(1..=WORKERS_MAX).contains(&workers) {
+        bail!(
+            "Error reading config file ({}): workers '{workers}' must be between 1 and {WORKERS_MAX}.",
+            keys.name
+        );
+    }
+    Ok(workers as usize)
 }

@@ -152,6 +152,7 @@ pub(crate) static OURS: Schema = object! {
         "user": Text,
         ; &["type"], 0
     })),
+    "workers": Within(1, 64),
     ; &[], 0
 };
 

@@ -133,6 +133,12 @@ impl Falco {
         text
     }
 
+    /// Has it load its rules anew.
+    pub(crate) fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// Ends it as Ctrl-C does and returns what it printed: the alerts, and the summary after them.
     pub(crate) fn stop(mut self) -> (Vec<Value>, String) {
         Command::new("kill")

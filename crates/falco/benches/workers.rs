@@ -1,0 +1,209 @@
+//! What workers gain: events a second with 1, 2, 3 and 4 of them, where several hundred rules read fields of most events, where
+//! rules are few, and where rules match nothing.
+//!
+//! A capture is replayed as fast as it goes, so what is measured is the work on events, not the kernel's part. The capture is made here:
+//! processes that start, open, connect, write and end. `CAPTURE=FILE` takes another (inflated, or unpacking counts), `RUNS=N` repeats more
+//! often.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use falco_capture::{Machine, Reader, Writer};
+use falco_event::{Builder, Event, codes};
+use falco_state::{State, Thread};
+
+const NOTHING: &str = "
+- rule: nothing
+  desc: matches no event
+  condition: evt.type = open and fd.name = /nowhere/at/all
+  output: never
+  priority: DEBUG
+";
+/// Rules of the heavy set.
+const RULES: usize = 400;
+
+fn main() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let capture = env::var("CAPTURE").unwrap_or_else(|_| {
+        let path = at("in.scap");
+        record(Path::new(&path));
+        path
+    });
+    let events = count(Path::new(&capture));
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("{events} events, {processors} processors");
+    fs::write(at("nothing.yaml"), NOTHING).unwrap();
+    fs::write(at("heavy.yaml"), heavy()).unwrap();
+    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules/falco_rules.yaml");
+    for (what, rules) in [
+        ("a rule that matches nothing", at("nothing.yaml")),
+        ("the built-in rules", built_in.to_owned()),
+        ("400 rules that read fields", at("heavy.yaml")),
+    ] {
+        let start = best(&capture, &rules, 1, &["-M", "1", "--dry-run"]);
+        println!("{what}:");
+        let mut one = 0.0;
+        for workers in 1..=4 {
+            let seconds = best(&capture, &rules, workers, &[]) - start;
+            let rate = events as f64 / seconds;
+            if workers == 1 {
+                one = rate;
+            }
+            println!(
+                "  {workers} worker(s): {:.0} thousand events a second, {:.2} of one",
+                rate / 1000.0,
+                rate / one
+            );
+        }
+    }
+}
+
+/// The shortest of some runs, in seconds.
+fn best(capture: &str, rules: &str, workers: usize, more: &[&str]) -> f64 {
+    let runs = env::var("RUNS").ok().and_then(|text| text.parse().ok());
+    (0..runs.unwrap_or(5))
+        .map(|_| {
+            let started = Instant::now();
+            let status = Command::new(env!("CARGO_BIN_EXE_falco"))
+                .args(["-o", "engine.kind=replay", "-r", rules, "-o"])
+                .arg(format!("engine.replay.capture_file={capture}"))
+                .args(["-o", &format!("workers={workers}")])
+                .args(more)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            assert!(status.unwrap().success());
+            started.elapsed().as_secs_f64()
+        })
+        .min_by(f64::total_cmp)
+        .unwrap()
+}
+
+fn count(path: &Path) -> u64 {
+    let (mut reader, _) = Reader::open(path).unwrap();
+    let mut events = 0;
+    while let falco_capture::Next::Event(_) = reader.next_event().unwrap() {
+        events += 1;
+    }
+    events
+}
+
+/// Rules that ask for what is not the same in all of them: names of ancestors, arguments, paths and their parts.
+fn heavy() -> String {
+    let mut rules = String::new();
+    for number in 0..RULES {
+        let condition = match number % 4 {
+            0 => format!("proc.aname[{}] contains x{number}", 1 + number % 5),
+            1 => format!("proc.cmdline icontains \"word {number}\""),
+            2 => format!("fd.name glob \"*/{number}/*.{number}\""),
+            _ => format!("proc.pexepath endswith /{number} or evt.args contains =={number}"),
+        };
+        let _ = writeln!(
+            rules,
+            "- rule: r{number}\n  desc: d\n  condition: evt.type != chdir and ({condition})\n  output: never\n  priority: DEBUG"
+        );
+    }
+    rules
+}
+
+/// A capture of processes that start, open, read, connect, write and end, and of one that does much.
+fn record(path: &Path) {
+    const SHELL: i64 = 100;
+    let mut state = State::default();
+    for (tid, ptid) in [(1, 0), (50, 1), (SHELL, 50)] {
+        state.add_thread(Thread {
+            tid,
+            pid: tid,
+            ptid,
+            vtid: tid,
+            vpid: tid,
+            ..Thread::default()
+        });
+    }
+    state.settle();
+    let file = fs::File::create(path).unwrap();
+    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
+    let mut time_ns = 1_000_000_000;
+    let mut write = |builder: &dyn Fn(u64) -> Vec<u8>| {
+        time_ns += 1_000;
+        let event = builder(time_ns);
+        writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
+    };
+    for round in 0..4_000_i64 {
+        let tid = 1_000 + round;
+        write(&|time| child(time, tid, SHELL));
+        for file in 0..20 {
+            let name = format!("/usr/lib/x86_64-linux-gnu/package-{round}/lib{file}.so.{file}");
+            write(&|time| {
+                Builder::new(codes::SYSCALL_OPENAT_2_X, time, tid)
+                    .i64(3)
+                    .i64(-100)
+                    .str(name.as_bytes())
+                    .u32(1)
+                    .u32(0)
+                    .u32(5)
+                    .u64(77)
+                    .finish()
+            });
+            write(&|time| {
+                Builder::new(codes::SYSCALL_READ_X, time, tid)
+                    .i64(832)
+                    .bytes(&[0x7f; 80])
+                    .i64(3)
+                    .u32(832)
+                    .finish()
+            });
+            write(&|time| {
+                Builder::new(codes::SYSCALL_CLOSE_X, time, tid)
+                    .i64(0)
+                    .i64(3)
+                    .finish()
+            });
+        }
+        write(&|time| {
+            Builder::new(codes::PROCEXIT_1_E, time, tid)
+                .i64(0)
+                .i64(0)
+                .u8(0)
+                .u8(0)
+                .i64(1)
+                .finish()
+        });
+    }
+    writer.finish().unwrap();
+}
+
+/// The event of a clone as the child sees it.
+fn child(time_ns: u64, tid: i64, parent: i64) -> Vec<u8> {
+    Builder::new(codes::SYSCALL_CLONE_20_X, time_ns, tid)
+        .i64(0)
+        .str(b"/usr/bin/cc1plus")
+        .bytes(b"-quiet\0-imultiarch\0x86_64-linux-gnu\0-D_GNU_SOURCE\0main.cc\0")
+        .i64(tid)
+        .i64(tid)
+        .i64(parent)
+        .str(b"/home/somebody/work")
+        .i64(1024)
+        .u64(0)
+        .u64(0)
+        .u32(0)
+        .u32(0)
+        .u32(0)
+        .str(b"cc1plus")
+        .bytes(b"cpu=/user.slice\0")
+        .u32(0)
+        .u32(0)
+        .u32(0)
+        .i64(tid)
+        .i64(tid)
+        .u64(0)
+        .finish()
+}
