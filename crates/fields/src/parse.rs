@@ -1,6 +1,10 @@
 //! From the text of a field, `proc.aname[2]` or `evt.arg.flags`, to what it means. Upstream's rules and words.
 
+use std::sync::LazyLock;
+
 use falco_event::{EventCode, ParamInfo};
+use hashbrown::HashSet;
+use rustc_hash::FxBuildHasher;
 
 use crate::catalogue::{Arg, Id, NO_PARAM, Pattern};
 use crate::table::evt::{AnyEvent, Evt, Util};
@@ -8,7 +12,7 @@ use crate::table::fd::{Descriptor, FdList};
 use crate::table::fs_path::FsPath;
 use crate::table::proc::Proc;
 use crate::table::user::{Group, User};
-use crate::table::{FieldInfo, Flags, container::Container, kubernetes::Kubernetes};
+use crate::table::{CLASSES, FieldInfo, Flags, container::Container, kubernetes::Kubernetes};
 
 /// What the beginning of a text means.
 #[derive(Debug)]
@@ -22,9 +26,26 @@ pub(crate) struct Parsed {
     pub(crate) param: Option<&'static ParamInfo>,
 }
 
+/// What the names of fields begin with, up to the first dot.
+static FAMILIES: LazyLock<HashSet<&str, FxBuildHasher>> = LazyLock::new(|| {
+    let fields = CLASSES.iter().flat_map(|class| class.fields);
+    fields.map(|field| family(field.name)).collect()
+});
+
+fn family(text: &str) -> &str {
+    text.split('.').next().unwrap_or(text)
+}
+
 /// Asks one class after the other; the first that knows the beginning of the text decides. Errors are whole messages. The class of
 /// Kubernetes is asked only if it is there.
 pub(crate) fn parse(text: &str, kubernetes: bool) -> Result<Option<Parsed>, String> {
+    if text.starts_with("arg") {
+        return Err("filter error: proc.arg filter not implemented yet".into());
+    }
+    // Most texts that are asked about are no fields, such as names of files and images in lists.
+    if !FAMILIES.contains(family(text)) {
+        return Ok(None);
+    }
     if let Some(parsed) = longest(text, AnyEvent::INFOS, |at| Id::AnyEvent(AnyEvent::ALL[at])) {
         return Ok(Some(parsed));
     }
@@ -147,9 +168,6 @@ fn event(text: &str) -> Result<Option<Parsed>, String> {
 }
 
 fn process(text: &str) -> Result<Option<Parsed>, String> {
-    if text.starts_with("arg") {
-        return Err("filter error: proc.arg filter not implemented yet".into());
-    }
     let Some(plain) = longest(text, Proc::INFOS, |at| Id::Proc(Proc::ALL[at])) else {
         return Ok(None);
     };

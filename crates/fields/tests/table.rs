@@ -23,6 +23,16 @@ fn rows(table: &str) -> Option<Vec<Vec<String>>> {
     )
 }
 
+/// Whether a text can be a field is told by what is before its first dot.
+#[test]
+fn every_name_has_a_family() {
+    let mut catalogue = Catalogue::new();
+    catalogue.add_kubernetes();
+    for field in catalogue.fields() {
+        assert!(field.name.contains('.'), "{}", field.name);
+    }
+}
+
 #[test]
 fn has_the_fields_of_upstream() {
     let Some(rows) = rows("all-fields.tsv") else {

@@ -24,7 +24,7 @@ pub struct Field {
 }
 
 /// How an output shows a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Print {
     /// Not a number, or its natural form.
     Natural,

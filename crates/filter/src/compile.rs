@@ -1,6 +1,5 @@
 //! From the tree to jump code: names become slots, literals become predicates, `and`, `or` and `not` become jumps.
 
-use std::fmt;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
@@ -52,24 +51,8 @@ impl Digest {
         }
     }
 
-    /// Adds the debug form, which names equal computations equally.
-    fn add_shown(&mut self, part: &impl fmt::Debug) {
-        // Hashing does not fail.
-        let _ = fmt::write(self, format_args!("{part:?}"));
-        self.add(0xff_u8);
-    }
-
     fn finish(&self) -> Key {
         self.0.each_ref().map(Hasher::finish)
-    }
-}
-
-impl fmt::Write for Digest {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for hasher in &mut self.0 {
-            hasher.write(text.as_bytes());
-        }
-        Ok(())
     }
 }
 
@@ -145,14 +128,14 @@ impl Compiler {
                 on_false: turned(step.on_false),
             })
             .collect();
-        let texts = code
+        let checks = code
             .iter()
-            .map(|step| Arc::clone(&self.tests.tests[step.test as usize].text))
+            .map(|step| Arc::clone(&self.tests.tests[step.test as usize].check))
             .collect();
         Ok(Program {
             start: turned(start),
             code,
-            texts,
+            checks,
             warnings,
         })
     }
@@ -205,7 +188,7 @@ impl Compiler {
 
     fn check(
         &mut self,
-        check: &Check,
+        check: &Arc<Check>,
         catalog: &mut dyn Catalog,
         warnings: &mut Vec<Warning>,
     ) -> Result<Known, String> {
@@ -221,14 +204,15 @@ impl Compiler {
                 .map_err(|FieldError(message)| message)?;
         }
         let mut key = Digest::new(&self.seeds);
-        key.add_shown(&left.node);
-        key.add_shown(&op);
+        key.add(&left.node);
+        key.add(op);
+        key.add(matches!(check.right, Right::Operand(_)));
         let asked = match &check.right {
             Right::Nothing => Asked::Exists,
             Right::Operand(right) => {
                 let right = Operand::compile(right, catalog)?;
                 operands_fit(&left, op.cmp, &right)?;
-                key.add_shown(&right.node);
+                key.add(&right.node);
                 Asked::Operand(op.cmp, right.into_node())
             }
             Right::Value(value, pos) => {
@@ -257,7 +241,7 @@ impl Compiler {
             tests.push(Test {
                 left: left.into_node(),
                 asked,
-                text: check.to_string().into(),
+                check: Arc::clone(check),
             });
         }
         Ok(Known::Test(test))

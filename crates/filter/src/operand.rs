@@ -26,8 +26,8 @@ pub struct Operand {
     pub(crate) checked: Option<Field>,
 }
 
-/// How a value is computed. Its debug form names equal computations equally.
-#[derive(Clone, Debug, PartialEq)]
+/// How a value is computed.
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) enum Node {
     Field(Slot),
     Text(Box<[u8]>),
@@ -40,7 +40,7 @@ pub(crate) enum Node {
     Getopt(Box<[Node; 2]>, Option<u8>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub(crate) enum Unary {
     Lower,
     Upper,

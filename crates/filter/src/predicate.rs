@@ -267,7 +267,11 @@ impl Predicate {
 
     /// Whether one value (no list, no alternatives) satisfies it. The arena is used only by a regular expression over a text that is
     /// not UTF-8.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs as much as the answer, and compilers change their minds about it"
+    )]
+    #[inline(always)]
     pub(crate) fn holds(&self, value: &Value<'_>, arena: &Bump) -> bool {
         match (self, value) {
             (Predicate::Equal(expected), Value::Str(text) | Value::Bytes(text)) => {

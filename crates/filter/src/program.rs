@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
-use crate::ast::{Cmp, Pos};
+use crate::ast::{Check, Cmp, Pos};
 use crate::glob::Glob;
 use crate::operand::{Node, Operand};
 use crate::predicate::{Predicate, Relation};
@@ -23,8 +23,8 @@ pub struct Tests {
 pub(crate) struct Test {
     pub(crate) left: Node,
     pub(crate) asked: Asked,
-    /// The comparison as text, for listings.
-    pub(crate) text: Arc<str>,
+    /// A comparison that it came of, for listings.
+    pub(crate) check: Arc<Check>,
 }
 
 /// What a test asks of the value on its left.
@@ -107,6 +107,27 @@ impl Tests {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.tests.is_empty()
+    }
+
+    /// Drops the tests that none of the programs makes, which are all that are still run.
+    pub fn retain<'p>(&mut self, programs: impl IntoIterator<Item = &'p mut Program>) {
+        let mut steps: Vec<&mut Step> = (programs.into_iter())
+            .flat_map(|program| &mut program.code)
+            .collect();
+        let mut made = vec![false; self.tests.len()];
+        for step in &steps {
+            made[step.test as usize] = true;
+        }
+        let mut moved = vec![0; made.len()];
+        let kept = moved.iter_mut().zip(&made).filter(|(_, made)| **made);
+        for ((place, _), new) in kept.zip(0..) {
+            *place = new;
+        }
+        for step in &mut steps {
+            step.test = moved[step.test as usize];
+        }
+        let mut made = made.into_iter();
+        self.tests.retain(|_| made.next().unwrap_or(false));
     }
 
     /// The answers that follow from the value of one field alone, whatever the others are: the tests, with what they say.
@@ -303,8 +324,8 @@ pub struct Warning {
 pub struct Program {
     pub(crate) start: u32,
     pub(crate) code: Box<[Step]>,
-    /// Of each step, the text of its test.
-    pub(crate) texts: Box<[Arc<str>]>,
+    /// Of each step a comparison that its test came of.
+    pub(crate) checks: Box<[Arc<Check>]>,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -348,8 +369,8 @@ impl Program {
     }
 
     /// The tests as text, in the order of the condition: comparisons that never hold are not among them.
-    pub fn texts(&self) -> &[Arc<str>] {
-        &self.texts
+    pub fn texts(&self) -> impl Iterator<Item = String> {
+        self.checks.iter().map(ToString::to_string)
     }
 
     /// What is probably not meant as it is written.
@@ -364,10 +385,10 @@ impl fmt::Display for Program {
         if self.code.is_empty() {
             return writeln!(f, "{}", Target(self.start));
         }
-        for (i, (step, text)) in self.code.iter().zip(&self.texts).enumerate() {
+        for (i, (step, check)) in self.code.iter().zip(&self.checks).enumerate() {
             writeln!(
                 f,
-                "{i}: {text} ? {} : {}",
+                "{i}: {check} ? {} : {}",
                 Target(step.on_true),
                 Target(step.on_false)
             )?;

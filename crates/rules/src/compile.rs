@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use falco_filter::ast::{Expr, Right};
-use falco_filter::{Catalog, Compiler, Program, Slot, Tests};
+use falco_filter::{Catalog, Compiler, Program, Slot};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::Priority;
 use crate::collect::{Collection, RuleInfo};
 use crate::diag::{Checked, Code, Context, Diagnostic, error};
 use crate::events::{EventSet, Reach, reach};
-use crate::expand::{List, Lists, Macro, Macros, with_exceptions};
+use crate::expand::{List, Lists, Macro, Macros, Trees, with_exceptions};
 use crate::loader::{AppendOutput, ExtraField, LoaderConfig};
 use crate::nearest::nearest;
 use crate::result::LoadResult;
@@ -49,7 +51,7 @@ pub struct Rule {
     /// Its tags.
     pub tags: BTreeSet<String>,
     /// What a match says.
-    pub output: Template,
+    pub output: Arc<Template>,
     /// The output as text, with all that was added.
     pub output_text: String,
     /// Fields that JSON shows besides those of the output, by key.
@@ -91,7 +93,6 @@ pub(crate) struct Compiled {
     pub(crate) rules: Vec<Rule>,
     pub(crate) macros: Vec<Macro>,
     pub(crate) lists: Vec<List>,
-    pub(crate) tests: Tests,
     /// The place of `evt.type`, if there is such a field.
     pub(crate) type_slot: Option<Slot>,
 }
@@ -104,15 +105,31 @@ impl std::fmt::Debug for Compiled {
     }
 }
 
+/// What compiling keeps from one load to the next, so that only what changed is made anew. All loads have the same catalogue.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    trees: Trees,
+    /// It has the tests of all programs.
+    pub(crate) compiler: Compiler,
+    /// The templates of outputs, by text.
+    templates: HashMap<String, Arc<Template>, FxBuildHasher>,
+}
+
 /// Compiles all that was read. The first error ends it.
 pub(crate) fn compile(
     collection: &Collection,
     config: &LoaderConfig,
     catalog: &mut dyn Catalog,
     result: &mut LoadResult,
+    kept: &mut Kept,
 ) -> Checked<Compiled> {
+    let Kept {
+        trees,
+        compiler,
+        templates,
+    } = kept;
     let mut lists = Lists::new(collection);
-    let macros = Macros::new(collection, &mut lists)?;
+    let macros = Macros::new(collection, &mut lists, trees)?;
     let type_slot = catalog.field("evt.type", None).ok().map(|field| field.slot);
     let mut run = Run {
         collection,
@@ -121,7 +138,8 @@ pub(crate) fn compile(
         result,
         lists,
         macros,
-        compiler: Compiler::new(),
+        compiler,
+        templates,
     };
     let mut rules = Vec::new();
     for info in collection
@@ -136,7 +154,6 @@ pub(crate) fn compile(
         result,
         lists,
         macros,
-        compiler,
         ..
     } = run;
     for (macr, info) in macros.all().iter().zip(collection.macros.items()) {
@@ -155,7 +172,6 @@ pub(crate) fn compile(
         rules,
         macros: macros.into_all(),
         lists: lists.into_all(),
-        tests: compiler.finish(),
         type_slot,
     })
 }
@@ -166,8 +182,9 @@ struct Run<'a> {
     catalog: &'a mut dyn Catalog,
     result: &'a mut LoadResult,
     lists: Lists,
-    macros: Macros,
-    compiler: Compiler,
+    macros: Macros<'a>,
+    compiler: &'a mut Compiler,
+    templates: &'a mut HashMap<String, Arc<Template>, FxBuildHasher>,
 }
 
 /// A condition that can be run.
@@ -240,9 +257,13 @@ impl Run<'_> {
         text
     }
 
-    fn output(&mut self, info: &RuleInfo, text: &str) -> Checked<Option<Template>> {
-        match Template::lenient(text, self.catalog) {
+    fn output(&mut self, info: &RuleInfo, text: &str) -> Checked<Option<Arc<Template>>> {
+        let known = self.templates.get(text).map(Arc::clone);
+        match known.map_or_else(|| Template::lenient(text, self.catalog).map(Arc::new), Ok) {
             Ok(template) => {
+                self.templates
+                    .entry_ref(text)
+                    .or_insert_with(|| Arc::clone(&template));
                 self.deprecated_in_output(text, &info.output_context);
                 Ok(Some(template))
             }

@@ -13,7 +13,7 @@ mod lists;
 mod macros;
 
 pub(crate) use lists::{List, Lists};
-pub(crate) use macros::{Macro, Macros};
+pub(crate) use macros::{Macro, Macros, Trees};
 
 /// An item in double quotes, if it has a blank and is not in quotes already.
 fn quoted(item: &str) -> String {

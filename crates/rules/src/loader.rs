@@ -7,7 +7,7 @@ use falco_filter::{Catalog, Compiler};
 use serde_json::Value as Json;
 
 use crate::collect::Collection;
-use crate::compile::{Compiled, compile};
+use crate::compile::{Compiled, Kept, compile};
 use crate::diag::{Code, Context, Diagnostic};
 use crate::item::Reader;
 use crate::result::LoadResult;
@@ -82,6 +82,7 @@ pub struct Loader {
     config: LoaderConfig,
     collection: Collection,
     compiled: Option<Compiled>,
+    kept: Kept,
 }
 
 impl Loader {
@@ -91,11 +92,12 @@ impl Loader {
             config,
             collection: Collection::default(),
             compiled: None,
+            kept: Kept::default(),
         }
     }
 
-    /// Reads a file and compiles everything that was read so far. Without errors the outcome replaces what there was before; with errors
-    /// what was read of the file stays, as upstream has it.
+    /// Reads a file and compiles everything that was read so far, always with the same catalogue. Without errors the outcome replaces what
+    /// there was before; with errors what was read of the file stays, as upstream has it.
     pub fn load(&mut self, file_name: &str, text: &str, catalog: &mut dyn Catalog) -> LoadResult {
         let source = Source::new(file_name, text);
         let mut result = LoadResult::new(file_name);
@@ -129,7 +131,8 @@ impl Loader {
         }
         // What was read is in the collection; a long list need not be there twice while it is compiled.
         drop(documents);
-        match compile(&self.collection, &self.config, catalog, &mut result) {
+        let (config, kept) = (&self.config, &mut self.kept);
+        match compile(&self.collection, config, catalog, &mut result, kept) {
             Ok(compiled) => self.compiled = Some(compiled),
             Err(error) => result.add(*error),
         }
@@ -155,7 +158,7 @@ impl Loader {
         catalog: &mut dyn Catalog,
     ) -> Result<RuleSet, Box<LoadResult>> {
         if conditions.is_empty() {
-            return Ok(RuleSet::new(Compiled::default(), Priority::Debug));
+            return Ok(RuleSet::default());
         }
         let rules: Vec<Json> = conditions
             .iter()
@@ -174,13 +177,16 @@ impl Loader {
         let kept = std::mem::take(&mut self.collection.rules);
         let compiled = self.compiled.take();
         let appended = std::mem::take(&mut self.config.append_output);
+        // The tests of these rules are their own.
+        let before = std::mem::take(&mut self.kept);
         let result = self.load("conditions", &text, catalog);
         let set = self.compiled.take().unwrap_or_default();
+        let made = std::mem::replace(&mut self.kept, before);
         self.collection.rules = kept;
         self.compiled = compiled;
         self.config.append_output = appended;
         if result.successful() {
-            Ok(RuleSet::new(set, Priority::Debug))
+            Ok(RuleSet::new(set, made.compiler.finish(), Priority::Debug))
         } else {
             Err(Box::new(result))
         }
@@ -212,7 +218,12 @@ impl Loader {
 
     /// The rule set of the last load without errors.
     pub fn finish(self) -> RuleSet {
-        RuleSet::new(self.compiled.unwrap_or_default(), self.config.min_priority)
+        let compiled = self.compiled.unwrap_or_default();
+        RuleSet::new(
+            compiled,
+            self.kept.compiler.finish(),
+            self.config.min_priority,
+        )
     }
 }
 
@@ -226,3 +237,6 @@ fn is_field(text: &str, catalog: &mut dyn Catalog) -> bool {
     !matches!(check.left, Operand::Value(..))
         && Compiler::new().operand(&check.left, catalog).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! The rule set: which rules look at which events, which are enabled, and running them.
 
-use std::sync::Arc;
-
 use bumpalo::Bump;
 use falco_event::{EventCode, SyscallCode, codes};
 use falco_filter::{Chain, Memo, Slot, Tests, Value, Values};
@@ -45,7 +43,7 @@ pub enum Selected {
 }
 
 /// Rules that can be run, in the order of their definition.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
     enabled: Vec<bool>,
@@ -61,14 +59,15 @@ pub struct RuleSet {
 const NOBODY: u16 = u16::MAX;
 
 impl RuleSet {
-    pub(crate) fn new(compiled: Compiled, min_priority: Priority) -> RuleSet {
-        let rules: Vec<Rule> = (compiled.rules.into_iter())
+    pub(crate) fn new(compiled: Compiled, mut tests: Tests, min_priority: Priority) -> RuleSet {
+        let mut rules: Vec<Rule> = (compiled.rules.into_iter())
             .filter(|rule| rule.priority <= min_priority)
             .collect();
+        tests.retain(rules.iter_mut().map(|rule| &mut rule.program));
         let mut set = RuleSet {
             enabled: rules.iter().map(|rule| rule.enabled).collect(),
             rules,
-            tests: compiled.tests,
+            tests,
             type_slot: compiled.type_slot,
             chains: Vec::new(),
             index: Box::default(),
@@ -186,8 +185,9 @@ impl RuleSet {
     }
 
     /// The comparisons that a rule's condition consists of, as text.
-    pub fn parts(&self, rule: RuleIx) -> &[Arc<str>] {
-        self.get(rule).map_or(&[], |rule| rule.program.texts())
+    pub fn parts(&self, rule: RuleIx) -> impl Iterator<Item = String> {
+        let rule = self.get(rule).into_iter();
+        rule.flat_map(|rule| rule.program.texts())
     }
 
     /// Every rule also looks at asynchronous events: their names are not known beforehand. Of other events the name is, so that what a

@@ -48,11 +48,11 @@ impl Coverage {
             let mut parts: Vec<Part> = Vec::new();
             let mut steps = Vec::new();
             for text in rules.parts(RuleIx(ix as u32)) {
-                let place = parts.iter().position(|part| part.text == *text);
+                let place = parts.iter().position(|part| *part.text == *text);
                 steps.push(place.unwrap_or(parts.len()));
                 if place.is_none() {
                     parts.push(Part {
-                        text: Arc::clone(text),
+                        text: text.into(),
                         was_true: false,
                         was_false: false,
                     });

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use falco_filter::ast::{Expr, Limits, Pos, Right, SyntaxError, parse};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use super::Lists;
 use crate::collect::Collection;
@@ -23,11 +25,70 @@ struct Text {
 }
 
 /// All macros as trees.
-pub(crate) struct Macros {
+pub(crate) struct Macros<'k> {
     all: Vec<Macro>,
     /// Those of the macros, then that of the rule at hand.
     texts: Vec<Text>,
     made: usize,
+    trees: &'k mut Trees,
+}
+
+/// Trees of texts, from one load to the next: most texts are the same again. Comparisons are shared with what was made of the trees.
+#[derive(Debug, Default)]
+pub(crate) struct Trees {
+    by_text: HashMap<String, Vec<Tree>, FxBuildHasher>,
+    /// Where the positions in the next text begin.
+    next: usize,
+    /// The load at hand.
+    load: usize,
+}
+
+/// A parsed text.
+#[derive(Debug)]
+struct Tree {
+    expr: Expr,
+    base: u32,
+    /// The load that took it last: in one load a tree stands for one text at one place.
+    load: usize,
+}
+
+/// Longer texts are parsed anew.
+const MAX_KEPT_TEXT: usize = 64 << 10;
+
+impl Trees {
+    /// Begins a load; what the one before did not need is forgotten.
+    fn next_load(&mut self) {
+        for trees in self.by_text.values_mut() {
+            trees.retain(|tree| tree.load == self.load);
+        }
+        self.by_text.retain(|_, trees| !trees.is_empty());
+        self.load += 1;
+    }
+
+    /// The tree of an equal text that nobody has taken in this load.
+    fn take(&mut self, text: &str) -> Option<(Expr, u32)> {
+        let mut trees = self.by_text.get_mut(text)?.iter_mut();
+        let tree = trees.find(|tree| tree.load != self.load)?;
+        tree.load = self.load;
+        Some((tree.expr.clone(), tree.base))
+    }
+
+    fn keep(&mut self, text: &str, expr: &Expr, base: u32) {
+        if text.len() <= MAX_KEPT_TEXT {
+            self.by_text.entry_ref(text).or_default().push(Tree {
+                expr: expr.clone(),
+                base,
+                load: self.load,
+            });
+        }
+    }
+
+    /// Where positions in a text of so many bytes begin, if there is room for them.
+    fn base(&mut self, bytes: usize) -> Option<u32> {
+        let base = u32::try_from(self.next).ok()?;
+        self.next += bytes + 1;
+        (bytes < MAX_TEXT).then_some(base)
+    }
 }
 
 pub(crate) struct Macro {
@@ -51,13 +112,19 @@ impl From<SyntaxError> for Problem {
     }
 }
 
-impl Macros {
+impl<'k> Macros<'k> {
     /// Parses all macros, then puts macros into macros.
-    pub(crate) fn new(collection: &Collection, lists: &mut Lists) -> Checked<Macros> {
+    pub(crate) fn new(
+        collection: &Collection,
+        lists: &mut Lists,
+        trees: &'k mut Trees,
+    ) -> Checked<Macros<'k>> {
+        trees.next_load();
         let mut macros = Macros {
             all: Vec::new(),
             texts: Vec::new(),
             made: 0,
+            trees,
         };
         for info in collection.macros.items() {
             let condition = macros.parse(&info.condition, lists, &info.condition_context)?;
@@ -105,20 +172,21 @@ impl Macros {
         context: &Context,
     ) -> Checked<Expr> {
         let parsed = lists.put_in(condition, context)?;
-        let base = self
-            .texts
-            .last()
-            .map_or(0, |text| text.base as usize + text.parsed.text().len() + 1);
-        let (Ok(base), true) = (u32::try_from(base), parsed.text().len() < MAX_TEXT) else {
+        if let Some((tree, base)) = self.trees.take(parsed.text()) {
+            self.texts.push(Text { base, parsed });
+            return Ok(tree);
+        }
+        let Some(base) = self.trees.base(parsed.text().len()) else {
             return error(Code::CompileCondition, "conditions are too large", context);
         };
-        let tree = parse(parsed.text(), &Limits::RULES);
+        let mut tree = parse(parsed.text(), &Limits::RULES);
+        if let Ok(tree) = &mut tree {
+            move_positions(tree, base);
+            self.trees.keep(parsed.text(), tree, base);
+        }
         self.texts.push(Text { base, parsed });
         match tree {
-            Ok(mut tree) => {
-                move_positions(&mut tree, base);
-                Ok(tree)
-            }
+            Ok(tree) => Ok(tree),
             Err(problem) => {
                 let at = Pos {
                     index: problem.pos.index + base,
@@ -235,11 +303,8 @@ impl Macros {
 
     /// The place of a position in a tree: upstream's sums, and the bytes in the file.
     pub(crate) fn place(&self, pos: Pos, shown: &str, context: &Context) -> Context {
-        let index = self
-            .texts
-            .partition_point(|text| text.base <= pos.index)
-            .saturating_sub(1);
-        let Some(text) = self.texts.get(index) else {
+        let before = self.texts.iter().filter(|text| text.base <= pos.index);
+        let Some(text) = before.max_by_key(|text| text.base) else {
             return context.clone();
         };
         let at = (pos.index - text.base) as usize;
