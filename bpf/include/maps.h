@@ -5,6 +5,12 @@
 #include "kernel.h"
 #include "schema.h"
 
+/* The same numbers are in crates/probe/src/lib.rs. */
+enum paths {
+	PATHS_OF_CHANGED = 1, /* of those whose mode or owner is changed */
+	PATHS_OF_OPENED = 2,
+};
+
 /* The knobs; the same struct is in crates/probe/src/load/maps.rs. */
 struct config {
 	u64 boot_time_ns; /* added to the time since boot: nanoseconds since 1970 */
@@ -14,7 +20,7 @@ struct config {
 	u32 fair_bytes;   /* how much of a ring a control group may fill at a time when it is over half full; 0: any */
 	u32 slots;        /* how many events a CPU may be building at once: several where a program can lose its CPU to another */
 	u32 compare;      /* whether names of some calls are looked at when the call begins, too */
-	u32 real_paths;   /* whether the kernel's own path of what is opened is reported */
+	u32 real_paths;   /* of which descriptors the kernel's own path is reported: enum paths */
 };
 const volatile struct config config SEC(".rodata.config");
 

@@ -230,7 +230,8 @@ static __always_inline s64 result_of(const struct scratch *s)
 	return *(s64 *)&s->data[(HEADER_BYTES + 2 * HEADER_PARAMS(s)) & EVENT_MASK];
 }
 
-static __always_inline void event_write(struct scratch *s, enum drop_cause group)
+/* Whether it is in the ring. */
+static __always_inline bool event_write(struct scratch *s, enum drop_cause group)
 {
 	struct counters *count = my_counters();
 	u32 cpu = bpf_get_smp_processor_id(), code = HEADER_CODE(s);
@@ -238,7 +239,7 @@ static __always_inline void event_write(struct scratch *s, enum drop_cause group
 	void *ring;
 
 	if (!count)
-		return;
+		return false;
 	count_telling(code, result_of(s));
 	count->events++;
 	if (size < EVENT_MAX) {
@@ -250,7 +251,7 @@ static __always_inline void event_write(struct scratch *s, enum drop_cause group
 			/* Only now, after the kernel's barrier: the consumer first says that it sleeps, then looks at the ring once more. */
 			if (asleep)
 				wake(ring);
-			return;
+			return true;
 		}
 	} else {
 		group = DROP_TOO_LARGE;
@@ -259,10 +260,13 @@ static __always_inline void event_write(struct scratch *s, enum drop_cause group
 	lost_of_code = bpf_map_lookup_elem(&lost, &code);
 	if (lost_of_code)
 		*lost_of_code += 1;
+	return false;
 }
 
-static __always_inline void event_send(struct scratch *s, enum drop_cause group)
+static __always_inline bool event_send(struct scratch *s, enum drop_cause group)
 {
-	event_write(s, group);
+	bool is_there = event_write(s, group);
+
 	give_back(s);
+	return is_there;
 }

@@ -33,7 +33,7 @@ struct filter_call {
 
 struct filter {
 	u32 files;  /* whether files that are opened matter later */
-	u32 closes; /* whether closing does, whatever is closed */
+	u32 closes; /* whether closing is told, so that nothing need be forgotten */
 	u8 classes[256];
 	u32 cells[FILTER_CELLS];
 	u16 outcomes[FILTER_OUTCOMES];
@@ -145,7 +145,19 @@ static __always_inline bool is_just_file(struct task_struct *task, s32 fd)
 	return (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFDIR && !(BPF_CORE_READ(inode, i_sb, s_flags) & SB_NOUSER);
 }
 
-/* Whether the opening of a file has to be sent. */
+/* Tells that a descriptor is no longer what it was: as its closing, which was not told when it happened. Whether the event is there. */
+SHARED bool forget_fd(s32 fd)
+{
+	struct scratch *s = BEGIN(SYSCALL_CLOSE_X);
+
+	if (!s)
+		return false;
+	put_s64(s, 0);
+	put_s64(s, fd);
+	return event_send(s, DROP_CLOSE);
+}
+
+/* Whether the opening of a file has to be sent. If not, whoever knows something else by its number is told to forget it. */
 static __always_inline bool open_needed(u16 code, const struct call *call, u32 flags, const void *path)
 {
 	struct filter *f = my_filter();
@@ -157,20 +169,9 @@ static __always_inline bool open_needed(u16 code, const struct call *call, u32 f
 		untold = untold_at(call->task, call->ret);
 		if (f->files || !is_just_file(call->task, call->ret))
 			return true;
-		if (untold.mark)
+		if (!f->closes && !is_untold(&untold) && forget_fd(call->ret) && untold.mark)
 			untold.mark->untold = untold.holds;
 	}
-	count_filtered();
-	return false;
-}
-
-/* Whether the closing of a descriptor has to be sent. */
-static __always_inline bool close_needed(const struct call *call)
-{
-	struct filter *f = my_filter();
-
-	if (!f || f->closes || !was_untold(call->task, arg_fd(call, 0)))
-		return true;
 	count_filtered();
 	return false;
 }

@@ -14,7 +14,7 @@ enum mark {
 	MARK_RING = 1,    /* an operation of io_uring */
 	MARK_CHANGED = 2, /* a name was another one when the call ended */
 	MARK_UNSEEN = 4,  /* a name could not be looked at twice */
-	MARK_PATH = 8,    /* the path of what was opened follows */
+	MARK_PATH = 8,    /* the path of the descriptor's file follows */
 };
 
 /* Bits beside the flags of an open, for the filter. */
@@ -166,6 +166,20 @@ static __always_inline void send_named(struct scratch *s, enum drop_cause group)
 {
 	if (config.compare)
 		put_trailer(s);
+	end_names(s);
+	event_send(s, group);
+}
+
+/* Sends the event of a call on a descriptor; behind it, if rules ask, the path of its file as the kernel knows it. */
+static __always_inline void send_of_file(struct scratch *s, s64 fd, u32 paths, enum drop_cause group)
+{
+	struct file *file = config.real_paths & paths && fd >= 0 ? file_of(fd) : NULL;
+
+	if (file)
+		s->marks |= MARK_PATH;
+	put_trailer(s);
+	if (file)
+		push_path_at(s->key, (u64)__builtin_preserve_access_index(&file->f_path));
 	end_names(s);
 	event_send(s, group);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Descriptors that nobody was told of, so that nobody need be told when they are closed.
+/* Descriptors that nobody was told of.
  *
- * When the opening of a plain file is left out, a mark is put where the table of descriptors and the number lead. The end of `close` finds
- * it, where the file itself is gone already. A mark holds until an event tells of that number in that table, or of the table as a
- * whole: tellings are counted, and the count is part of the mark. It is read before the file is looked at, so that what another thread
- * puts in the file's place meanwhile is told of either before, and then it is seen, or after, and then the mark does not hold. */
+ * Closing is not watched unless a rule asks for it: what is told of a descriptor stays true until its number is given to another, and that
+ * is told, too. When the opening of a plain file is left out, whoever knows of an older one by that number has to forget it. A mark, put
+ * where the table of descriptors and the number lead, says that nobody does. It holds until an event tells of that number in that table, or
+ * of the table as a whole: tellings are counted, and the count is part of the mark. It is read before the file is looked at, so that what
+ * another thread puts in the file's place meanwhile is told of either before, and then it is seen, or after, and then the mark does not
+ * hold. */
 #pragma once
 
 #include "../include/maps.h"
@@ -59,15 +61,9 @@ static __always_inline struct untold untold_at(struct task_struct *task, s64 fd)
 	return untold;
 }
 
-/* Whether nobody was told of a descriptor that is gone now. */
-static __always_inline bool was_untold(struct task_struct *task, s64 fd)
+static __always_inline bool is_untold(const struct untold *untold)
 {
-	struct untold untold = untold_at(task, fd);
-
-	if (!untold.mark || untold.mark->untold != untold.holds)
-		return false;
-	untold.mark->untold = 0;
-	return true;
+	return untold->mark && untold->mark->untold == untold->holds;
 }
 
 /* To be called before the event is sent. */

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Calls that close, copy or make descriptors that are not files or sockets. */
-#include "../lib/filter.h"
+#include "../lib/call.h"
 #include "../lib/flags.h"
 #include "../lib/forms.h"
 #include "../lib/task.h"
 
 SYSCALL(close)
 {
-	struct scratch *s;
+	struct scratch *s = BEGIN(SYSCALL_CLOSE_X);
 
-	if (!close_needed(call))
-		return;
-	s = BEGIN(SYSCALL_CLOSE_X);
 	if (!s)
 		return;
 	put_s64(s, call->ret);

@@ -25,18 +25,9 @@ static __always_inline void put_opened_name(struct scratch *s, const struct call
 		put_length(s, length);
 }
 
-/* Sends the event; behind it, if rules ask, the path of what was opened as the kernel knows it. */
 static __always_inline void send_opened(struct scratch *s, s64 fd)
 {
-	struct file *file = config.real_paths && fd >= 0 ? file_of(fd) : NULL;
-
-	if (file)
-		s->marks |= MARK_PATH;
-	put_trailer(s);
-	if (file)
-		push_path_at(s->key, (u64)__builtin_preserve_access_index(&file->f_path));
-	end_names(s);
-	event_send(s, DROP_OPEN);
+	send_of_file(s, fd, PATHS_OF_OPENED, DROP_OPEN);
 }
 
 SYSCALL(open)

@@ -73,7 +73,7 @@ SYSCALL(fchmod)
 	put_s64(s, call->ret);
 	put_s64(s, arg_fd(call, 0));
 	put_u32(s, arg(call, 1) & 07777);
-	event_send(s, DROP_DIR_FILE);
+	send_of_file(s, arg_fd(call, 0), PATHS_OF_CHANGED, DROP_DIR_FILE);
 }
 
 #define CHOWN(name, event)                                                          \
@@ -93,7 +93,7 @@ SYSCALL(fchown)
 	put_s64(s, arg_fd(call, 0));
 	put_u32(s, arg(call, 1));
 	put_u32(s, arg(call, 2));
-	event_send(s, DROP_DIR_FILE);
+	send_of_file(s, arg_fd(call, 0), PATHS_OF_CHANGED, DROP_DIR_FILE);
 }
 
 /* 0x400 is AT_SYMLINK_FOLLOW; on the wire it has the other's name, as upstream's. */

@@ -5,7 +5,7 @@ use falco_rules::{
     RuleSet,
     pushdown::{self, Asks},
 };
-use falco_sources::probe;
+use falco_sources::probe::{self, RealPaths};
 
 use crate::{
     config::{Config, Engine},
@@ -13,15 +13,15 @@ use crate::{
 };
 
 /// Calls without which the state would not learn that a descriptor is no longer what it was.
-const REPLACING: [&str; 4] = ["close", "close_range", "dup2", "dup3"];
+const REPLACING: [&str; 3] = ["close_range", "dup2", "dup3"];
 
 /// What events have to tell beside their parameters, because rules ask.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extra {
     /// The calls whose names are to be compared with what they were at the beginning.
     pub(crate) compared: Vec<SyscallCode>,
-    /// Whether the kernel's own path of what is opened is to be told.
-    pub(crate) real_paths: bool,
+    /// Of which descriptors the kernel's own path is to be told.
+    pub(crate) real_paths: RealPaths,
 }
 
 impl Extra {
@@ -31,9 +31,18 @@ impl Extra {
             let exit = call.info().exit;
             probe::has_names(**call) && exit.is_some_and(|exit| marks.contains(exit))
         };
+        let of_paths = pushdown::asking(rules, &["fd.realpath"]);
+        let mut of_paths = of_paths.iter().filter(|code| !code.is_enter()).peekable();
+        let real_paths = if of_paths.peek().is_none() {
+            RealPaths::None
+        } else if of_paths.all(|code| pushdown::TELLING_PATHS.contains(&code)) {
+            RealPaths::Changed
+        } else {
+            RealPaths::Opened
+        };
         Extra {
             compared: calls.iter().filter(asked).copied().collect(),
-            real_paths: !pushdown::asking(rules, &["fd.realpath"]).is_empty(),
+            real_paths,
         }
     }
 
@@ -44,23 +53,45 @@ impl Extra {
     }
 }
 
+/// Whether anything may be left out; if not, why.
+fn may_leave_out(config: &Config) -> Result<(), String> {
+    if !config.kernel_filter {
+        Err("the configuration says so".to_owned())
+    } else if config.capture.is_some() {
+        Err("recordings hold every event".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// Does without `close` unless somebody asks for it: a descriptor is what it is told to be until its number is given to another, and
+/// that is told. So a call that everybody makes all the time costs nothing.
+pub(crate) fn leave_closing(
+    config: &Config,
+    rules: &RuleSet,
+    conditions: &RuleSet,
+    calls: &mut Vec<SyscallCode>,
+) {
+    let asked = config.custom_syscalls.iter().any(|name| name == "close");
+    if may_leave_out(config).is_ok()
+        && !asked
+        && pushdown::closes(rules, Some(conditions)).is_none()
+    {
+        calls.retain(|call| call.info().name != "close");
+    }
+}
+
 /// Derives what has to be sent, and says so; `None`: everything.
 pub(crate) fn derive(
     config: &Config,
     rules: &RuleSet,
+    conditions: &RuleSet,
     calls: &[SyscallCode],
 ) -> Option<probe::Filter> {
     let Engine::Probe { .. } = config.engine else {
         return None;
     };
-    let filter = if !config.kernel_filter {
-        Err("the configuration says so".to_owned())
-    } else if config.capture.is_some() {
-        Err("recordings hold every event".to_owned())
-    } else {
-        pushdown::derive(rules)
-    };
-    match filter {
+    match may_leave_out(config).and_then(|()| pushdown::derive(rules, Some(conditions))) {
         Ok(mut filter) => {
             let watched = |name: &&str| calls.iter().any(|call| call.info().name == *name);
             if let Some(missing) = REPLACING.iter().find(|name| !watched(name)) {
@@ -114,7 +145,6 @@ fn encode(filter: &pushdown::Filter) -> probe::Filter {
     };
     probe::Filter {
         files: filter.files.is_some(),
-        closes: filter.closes,
         classes,
         cells,
         outcomes,

@@ -96,10 +96,11 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
             "No output configured, please make sure at least one output is configured and enabled."
         );
     }
-    let calls = syscalls::select(&config, &rules);
+    let mut calls = syscalls::select(&config, &rules);
+    narrow::leave_closing(&config, &rules, &conditions, &mut calls);
     // Nobody sees what a dry run does not tell.
     let filter = (!options.dry_run || log::shows(Level::Debug))
-        .then(|| narrow::derive(&config, &rules, &calls))
+        .then(|| narrow::derive(&config, &rules, &conditions, &calls))
         .flatten();
     let extra = narrow::Extra::of(&rules, &calls);
     let workers = workers(&config, &catalogue);

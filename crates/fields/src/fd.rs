@@ -73,6 +73,10 @@ impl<'e> Facts<'e> {
                 let name = path::without_repeated_slashes(name, self.arena);
                 return Some(Value::Str(name));
             }
+            // Of calls that are given the descriptor the event may tell it itself.
+            D::RealPath if *arg == Arg::None && self.event.trailer().path().is_some() => {
+                return self.event.trailer().path().map(Value::Str);
+            }
             D::Types if *arg == Arg::None => return self.all_types(thread),
             _ => {}
         }

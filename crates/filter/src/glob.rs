@@ -1,8 +1,10 @@
 //! Shell patterns over bytes, as `fnmatch(3)` without flags in the C locale: `*` and `?` match `/` and leading dots too.
 
+use std::fmt::Write as _;
+
 /// A compiled pattern.
 #[derive(Debug)]
-pub(crate) struct Glob {
+pub struct Glob {
     tokens: Box<[Token]>,
     fold: bool,
 }
@@ -20,7 +22,7 @@ enum Token {
 
 impl Glob {
     /// Compiles a pattern; `fold` makes ASCII letters match in either case. Every text is a pattern.
-    pub(crate) fn new(pattern: &[u8], fold: bool) -> Glob {
+    pub fn new(pattern: &[u8], fold: bool) -> Glob {
         let mut tokens = Vec::new();
         let mut rest = pattern;
         while let [first, after @ ..] = rest {
@@ -52,8 +54,37 @@ impl Glob {
         }
     }
 
+    /// A regular expression that matches the same texts as a whole, in the syntax of the crate `regex`, for bytes, where `.` is to match
+    /// line breaks, too. Without `slashes` the text is known to have none.
+    pub fn regex(&self, slashes: bool) -> String {
+        let any = if slashes { "." } else { "[^/]" };
+        let mut out = String::from(if self.fold { "(?i:" } else { "(?:" });
+        for token in &self.tokens {
+            let _ = match token {
+                Token::Byte(byte) => write!(out, r"\x{byte:02x}"),
+                Token::Any => write!(out, "{any}"),
+                Token::Star => write!(out, "{any}*"),
+                Token::Class(set) => {
+                    let bytes = (0..=255).filter(|byte| has(set, *byte));
+                    let bytes = bytes.filter(|byte| slashes || *byte != b'/');
+                    let mut class = String::new();
+                    for byte in bytes {
+                        let _ = write!(class, r"\x{byte:02x}");
+                    }
+                    match class.as_str() {
+                        "" => write!(out, "{NOTHING}"),
+                        class => write!(out, "[{class}]"),
+                    }
+                }
+                Token::Nothing => write!(out, "{NOTHING}"),
+            };
+        }
+        out.push(')');
+        out
+    }
+
     /// Whether the whole of `text` matches.
-    pub(crate) fn matches(&self, text: &[u8]) -> bool {
+    pub fn matches(&self, text: &[u8]) -> bool {
         let (mut token, mut at) = (0, 0);
         // Where to go on when what follows the last star does not fit: one byte later.
         let mut retry = None;
@@ -88,6 +119,9 @@ impl Glob {
         }
     }
 }
+
+/// A regular expression that no text matches.
+const NOTHING: &str = r"[^\x00-\xff]";
 
 fn folded(byte: u8, fold: bool) -> u8 {
     if fold {

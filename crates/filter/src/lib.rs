@@ -76,6 +76,7 @@ pub mod value;
 pub use catalog::{Catalog, Field, FieldError, Print, Slot, Type};
 pub use chain::Chain;
 pub use compile::{CompileError, Compiler};
+pub use glob::Glob;
 pub use operand::Operand;
 pub use program::{Known, Memo, Program, Tests, Warning};
 pub use value::{Value, Values};

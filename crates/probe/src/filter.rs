@@ -7,10 +7,8 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
 /// Which events have to be sent. What the words mean: `bpf/lib/filter.h`.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Whether files that are opened and closed have to be known later.
+    /// Whether files that are opened have to be known later.
     pub files: bool,
-    /// Whether closing has to be known of every descriptor, even of those whose opening was not.
-    pub closes: bool,
     /// Of each byte of a path its class, from 1 on.
     pub classes: [u8; 256],
     /// Rows of an automaton over paths: the outcome at the end of the path, then for each class where the next row begins.
@@ -56,8 +54,8 @@ impl Filter {
     /// Where, when nobody needs it.
     pub const SKIP: u16 = 0xFFFE;
 
-    /// The struct; `None` when it does not fit.
-    fn encode(&self) -> Option<Vec<u8>> {
+    /// The struct, given whether closing is watched; `None` when it does not fit.
+    fn encode(&self, closes: bool) -> Option<Vec<u8>> {
         let fits = self.cells.len() <= CELLS
             && self.outcomes.len() <= OUTCOMES
             && self.steps.len() <= STEPS
@@ -70,7 +68,7 @@ impl Filter {
         }
         let mut out = Vec::with_capacity(BYTES);
         out.extend(u32::from(self.files).to_ne_bytes());
-        out.extend(u32::from(self.closes).to_ne_bytes());
+        out.extend(u32::from(closes).to_ne_bytes());
         out.extend(self.classes);
         let mut at = out.len() + 4 * CELLS;
         out.extend(self.cells.iter().flat_map(|cell| cell.to_ne_bytes()));
@@ -104,10 +102,14 @@ impl Filter {
 }
 
 /// Puts a filter in place of the one that is there, at once for whoever comes next; without one everything is sent. One that does not
-/// fit is as none.
-pub(crate) fn install(filters: &impl MapCore, filter: Option<&Filter>) -> libbpf_rs::Result<()> {
+/// fit is as none. `closes`: whether closing is watched.
+pub(crate) fn install(
+    filters: &impl MapCore,
+    filter: Option<&Filter>,
+    closes: bool,
+) -> libbpf_rs::Result<()> {
     let place = 0_u32.to_ne_bytes();
-    let Some(bytes) = filter.and_then(Filter::encode) else {
+    let Some(bytes) = filter.and_then(|filter| filter.encode(closes)) else {
         // There may be none.
         let _ = filters.delete(&place);
         return Ok(());

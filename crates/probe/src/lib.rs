@@ -79,8 +79,8 @@ pub struct Config {
     /// The calls whose names are looked at when they begin, too, so that a change of them is told ([`falco_event::Trailer`]). It takes a
     /// tracefs; without one none are.
     pub compared: Vec<SyscallCode>,
-    /// Whether the kernel's own path of what is opened is told.
-    pub real_paths: bool,
+    /// Of which descriptors the kernel's own path is told.
+    pub real_paths: RealPaths,
 }
 
 impl Default for Config {
@@ -96,9 +96,21 @@ impl Default for Config {
             how: None,
             filter: None,
             compared: Vec::new(),
-            real_paths: false,
+            real_paths: RealPaths::None,
         }
     }
+}
+
+/// Of which descriptors the kernel's own path is told. The same numbers are in `bpf/include/maps.h`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RealPaths {
+    /// Of none.
+    #[default]
+    None = 0,
+    /// Of those whose mode or owner is changed (`fchmod`, `fchown`).
+    Changed = 1,
+    /// Of those, too, that are opened.
+    Opened = 3,
 }
 
 /// How the system calls are watched.

@@ -124,7 +124,8 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         freeze(&marks).map_err(refused)?;
     }
     let rings = make_rings(&mut object, config, cpus)?;
-    install(&mut object, config.filter.as_ref()).map_err(refused)?;
+    let reports_closing = config.calls.iter().any(|call| call.info().name == "close");
+    install(&mut object, config.filter.as_ref(), reports_closing).map_err(refused)?;
     if beside.has_rings() {
         let programs = beside.completions.iter();
         let programs = programs.map(|(operation, name)| (u32::from(*operation), (*name).into()));
@@ -155,6 +156,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         unsupported,
         compared: names.tracepoints.len(),
         reports_files: config.filter.as_ref().is_none_or(|filter| filter.files),
+        reports_closing,
     };
     if foreign == Watch::On {
         loaded.watch_foreign().map_err(refused)?;

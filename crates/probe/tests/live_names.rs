@@ -18,7 +18,7 @@ use std::{
 };
 
 use falco_event::{Event, Trailer};
-use falco_probe::{Config, Probe};
+use falco_probe::{Config, Probe, RealPaths};
 use live::{Notes, call};
 
 const CWD: i64 = libc::AT_FDCWD as i64;
@@ -76,7 +76,7 @@ const ATTACKS: &[Attack] = &[
 ];
 
 /// A probe that looks at all these names twice; `None` where there can be none, or no tracepoints of calls.
-fn probe(real_paths: bool) -> Option<Probe> {
+fn probe(real_paths: RealPaths) -> Option<Probe> {
     let names: Vec<&str> = ATTACKS.iter().map(|(name, _)| *name).collect();
     let calls = live::codes(&names);
     let probe = live::open_with(Config {
@@ -158,7 +158,7 @@ fn serve(mut device: &File, before_lookup: impl Fn()) {
 /// The kernel has copied the name and looks for the file, when the name is overwritten.
 #[test]
 fn a_name_that_changes_while_its_file_is_looked_for() {
-    let Some(mut probe) = probe(false) else {
+    let Some(mut probe) = probe(RealPaths::None) else {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
@@ -237,7 +237,7 @@ fn a_name_that_changes_while_its_file_is_looked_for() {
 /// `userfaultfd`: the name is not in memory when the call begins, and another thread says what it is when the kernel asks.
 #[test]
 fn a_name_that_comes_when_the_kernel_asks() {
-    let Some(mut probe) = probe(false) else {
+    let Some(mut probe) = probe(RealPaths::None) else {
         return;
     };
     let mut seen = live::in_child(&mut probe, |notes: Notes| {
@@ -291,7 +291,7 @@ fn a_name_that_comes_when_the_kernel_asks() {
 /// is the file's, and most of these are marked, too.
 #[test]
 fn a_thread_that_races_opens() {
-    let Some(mut probe) = probe(true) else {
+    let Some(mut probe) = probe(RealPaths::Opened) else {
         return;
     };
     const TRIES: usize = 20_000;

@@ -28,6 +28,7 @@ pub use program::{Asks, Place, Programs, SEND, SKIP, STEPS_MAX, Step};
 pub use ranges::Ranges;
 pub use table::Table;
 
+use crate::compile::Rule;
 use crate::events::EventSet;
 use crate::ruleset::RuleSet;
 use paths::{Paths, Question};
@@ -36,10 +37,11 @@ use site::{OPENS, Site, World};
 /// What has to be sent.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Why files that are opened and closed have to be sent, whatever they are; `None`: they need not.
+    /// Why files that are opened have to be sent, whatever they are; `None`: they need not.
     pub files: Option<String>,
-    /// Whether a rule looks at descriptors being closed.
-    pub closes: bool,
+    /// Why the closing of descriptors has to be sent; `None`: it need not, if whoever knows of a descriptor is told to forget it before its
+    /// number becomes that of a file that is not sent.
+    pub closes: Option<String>,
     /// The calls that open files.
     pub opens: Vec<Open>,
     /// What is known of paths; `None` when no rule asks, or it is too much.
@@ -68,16 +70,18 @@ const O_DIRECTORY: u32 = 1 << 10;
 pub const CHANGED: u32 = 1 << 31;
 /// See [`CHANGED`].
 pub const UNSEEN: u32 = 1 << 30;
+/// Events that tell the kernel's own path of a descriptor that was opened earlier.
+pub const TELLING_PATHS: [EventCode; 2] = [codes::SYSCALL_FCHMOD_X, codes::SYSCALL_FCHOWN_X];
 /// Longer paths are not looked at.
 pub const PATH_MAX: usize = 255;
 
-/// Derives what has to be sent for the enabled rules.
+/// Derives what has to be sent for the enabled rules, and for conditions that are asked of the events that match one of them.
 ///
 /// # Errors
 /// Why everything has to be.
-pub fn derive(rules: &RuleSet) -> Result<Filter, String> {
+pub fn derive(rules: &RuleSet, conditions: Option<&RuleSet>) -> Result<Filter, String> {
     let enabled = || rules.enabled().map(|(_, rule)| rule);
-    if let Some(why) = needs::counts_events(enabled()) {
+    if let Some(why) = needs::counts_events(both(rules, conditions)) {
         return Err(why);
     }
     let mut paths = Paths::default();
@@ -100,13 +104,25 @@ pub fn derive(rules: &RuleSet) -> Result<Filter, String> {
         .collect();
     let (opens, table, without_exceptions) = decide(&whole, &paths.0);
     Ok(Filter {
-        files: needs::files(enabled()),
-        closes: rules.events().contains(codes::SYSCALL_CLOSE_X),
+        files: needs::files(both(rules, conditions), &rules.events()),
+        closes: closes(rules, conditions),
         opens,
         paths: table,
         without_exceptions,
         questions: paths.0,
     })
+}
+
+fn both<'r>(rules: &'r RuleSet, conditions: Option<&'r RuleSet>) -> impl Iterator<Item = &'r Rule> {
+    let all = rules
+        .enabled()
+        .chain(conditions.into_iter().flat_map(RuleSet::enabled));
+    all.map(|(_, rule)| rule)
+}
+
+/// Why the closing of descriptors matters to the enabled rules, or to conditions on what matches them; `None` if it does not.
+pub fn closes(rules: &RuleSet, conditions: Option<&RuleSet>) -> Option<String> {
+    needs::closes(both(rules, conditions), &rules.events())
 }
 
 /// The events of which the enabled rules ask for one of the fields, in conditions or outputs.
@@ -190,8 +206,12 @@ impl fmt::Display for Filter {
             writeln!(f)?;
         }
         match &self.files {
-            None => writeln!(f, "files: opened and closed unseen where no rule can match"),
-            Some(why) => writeln!(f, "files: all that are opened and closed, because {why}"),
+            None => writeln!(f, "files: opened unseen where no rule can match"),
+            Some(why) => writeln!(f, "files: all that are opened, because {why}"),
+        }?;
+        match &self.closes {
+            None => writeln!(f, "closing: not watched"),
+            Some(why) => writeln!(f, "closing: watched, because {why}"),
         }?;
         match &self.paths {
             None => writeln!(f, "paths: not looked at"),

@@ -21,6 +21,8 @@ pub(crate) struct Event {
     pub(crate) starts: bool,
     /// The parameters that are given, by place.
     given: Vec<Option<Vec<u8>>>,
+    /// The path that the kernel tells of the event's descriptor.
+    real_path: Option<String>,
 }
 
 /// The event that rules know by that name: that of the newest schema, the end of a call rather than its beginning.
@@ -118,6 +120,9 @@ fn event(reader: &mut Reader<'_>, code: EventCode, node: &Node) -> Event {
                     .and_then(|tid| i64::try_from(tid).map_err(|_| Wrong::new("too large")));
                 event.tid = reader.take(value, tid);
             }
+            ("realpath", None) => {
+                event.real_path = reader.take(value, text(value)).map(str::to_owned);
+            }
             ("command", None) => {
                 if let Some(words) = reader.take(value, words(value)) {
                     event.command(&words);
@@ -146,7 +151,7 @@ fn event(reader: &mut Reader<'_>, code: EventCode, node: &Node) -> Event {
 fn names(info: &EventInfo) -> String {
     let names: Vec<_> = info.params.iter().map(|param| param.name).collect();
     format!(
-        "its parameters are {}; `thread` is where it happens",
+        "its parameters are {}; `thread` is where it happens, `realpath` what the kernel calls the file",
         names.join(", ")
     )
 }
@@ -158,6 +163,7 @@ impl Event {
             tid: None,
             starts: false,
             given: vec![None; code.info().params.len()],
+            real_path: None,
         }
     }
 
@@ -199,6 +205,9 @@ impl Event {
                 (None, None) => neutral(param),
             };
             builder = builder.bytes(&bytes);
+        }
+        if let Some(path) = &self.real_path {
+            builder = builder.trailer(0, Some(path.as_bytes()));
         }
         builder.finish()
     }

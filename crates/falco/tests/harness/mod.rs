@@ -139,7 +139,7 @@ impl Falco {
         rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
     }
 
-    /// Ends it as Ctrl-C does and returns what it printed: the alerts, and the summary after them.
+    /// Ends it as Ctrl-C does and returns what it printed: the alerts, and all else.
     pub(crate) fn stop(mut self) -> (Vec<Value>, String) {
         Command::new("kill")
             .args(["-INT", &self.child.id().to_string()])
@@ -157,7 +157,11 @@ impl Falco {
         };
         self.seen.extend(self.lines.iter());
         assert!(status.success(), "falco ended with {status}");
-        printed(&self.seen)
+        let (alerts, mut rest) = printed(&self.seen);
+        if let Some(errors) = self.errors.take() {
+            rest.push_str(&errors.join().unwrap());
+        }
+        (alerts, rest)
     }
 }
 

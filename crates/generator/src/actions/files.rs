@@ -274,6 +274,21 @@ pub(super) const ACTIONS: &[Action] = &[
         },
     },
     Action {
+        name: "change-mode-by-descriptor",
+        place: Place::Host,
+        about: "changes who may read /etc/shadow by a descriptor that has another name",
+        rules: &["Owner or mode of a system file changed by descriptor"],
+        upstream: &[],
+        act: |stage| {
+            stage.cover(&["/etc"])?;
+            fs::write("/etc/shadow", "none")?;
+            let link = stage.path("link");
+            std::os::unix::fs::symlink("/etc/shadow", &link)?;
+            File::open(link)?.set_permissions(fs::Permissions::from_mode(0o644))?;
+            Ok(())
+        },
+    },
+    Action {
         name: "clear-log",
         place: Place::Host,
         about: "empties a log",

@@ -29,6 +29,8 @@ pub(crate) struct Loaded {
     pub(super) compared: usize,
     /// Whether files that are opened and closed have been reported from the start on.
     pub(super) reports_files: bool,
+    /// Whether the closing of descriptors is reported.
+    pub(super) reports_closing: bool,
 }
 
 /// What is done about calls by the kernel's other interfaces.
@@ -80,9 +82,11 @@ impl Loaded {
         let files = filter.is_none_or(|filter| filter.files);
         let enough = self.reports_files || !files;
         if enough {
-            install(&mut self.object, filter).map_err(|cause| Error::Refused {
-                cause: cause.to_string(),
-                detail: String::new(),
+            install(&mut self.object, filter, self.reports_closing).map_err(|cause| {
+                Error::Refused {
+                    cause: cause.to_string(),
+                    detail: String::new(),
+                }
             })?;
             self.reports_files &= files;
         }

@@ -58,7 +58,7 @@ pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, slots: u32, boot
     knobs.extend(fair_bytes.unwrap_or(0).to_ne_bytes());
     knobs.extend(slots.to_ne_bytes());
     knobs.extend(u32::from(!config.compared.is_empty()).to_ne_bytes());
-    knobs.extend(u32::from(config.real_paths).to_ne_bytes());
+    knobs.extend((config.real_paths as u32).to_ne_bytes());
     set_constants(open, "rodata.config", &knobs);
     let tables = [numbers::native(), numbers::narrow(), numbers::by_call()];
     set_constants(open, "rodata.tells", &untold::tells());
@@ -153,9 +153,13 @@ pub(super) fn map_mut<'a>(object: &'a mut Object, name: &str) -> Option<MapImpl<
     object.maps_mut().find(|map| map.name() == name)
 }
 
-pub(super) fn install(object: &mut Object, filter: Option<&Filter>) -> libbpf_rs::Result<()> {
+pub(super) fn install(
+    object: &mut Object,
+    filter: Option<&Filter>,
+    closes: bool,
+) -> libbpf_rs::Result<()> {
     match map_mut(object, "filters") {
-        Some(map) => filter::install(&map, filter),
+        Some(map) => filter::install(&map, filter, closes),
         None => Ok(()),
     }
 }

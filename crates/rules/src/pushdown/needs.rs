@@ -4,6 +4,7 @@ use falco_event::{EventCode, EventFlags, ParamType, codes};
 
 use falco_filter::ast::Right;
 
+use super::TELLING_PATHS;
 use super::paths::Paths;
 use super::site::{OPENS, Site, World, number_told};
 use crate::compile::Rule;
@@ -43,6 +44,7 @@ fn reads(name: &str, with_argument: bool, code: EventCode) -> Reads {
             Reads::Nothing
         }
         ("fd", "fd.num" | "fd.uid") => Reads::Nothing,
+        ("fd", "fd.realpath") if TELLING_PATHS.contains(&code) => Reads::Nothing,
         ("fd", name) if with_argument || name.starts_with("fd.types") => Reads::Descriptors,
         ("fd", _) => Reads::Descriptor,
         ("fs", _) if [codes::SYSCALL_FCHMOD_X, codes::SYSCALL_FCHOWN_X].contains(&code) => {
@@ -194,11 +196,45 @@ pub(super) fn counts_events<'r>(rules: impl Iterator<Item = &'r Rule>) -> Option
     None
 }
 
-/// Why files that are opened have to be known later; `None` if nobody asks for them.
-pub(super) fn files<'r>(rules: impl Iterator<Item = &'r Rule>) -> Option<String> {
+/// Why the closing of descriptors has to be told; `None` if a number may be known by what it was until it is given to another. `events` are
+/// those that rules look at.
+pub(super) fn closes<'r>(
+    rules: impl Iterator<Item = &'r Rule>,
+    events: &EventSet,
+) -> Option<String> {
+    for rule in rules {
+        let looked_at = |code| rule.reach.events.contains(code) && events.contains(code);
+        if looked_at(codes::SYSCALL_CLOSE_X) {
+            return Some(format!("rule \"{}\" looks at it", rule.name));
+        }
+        let fields = asked(rule);
+        let all = fields.iter().find(|(name, with)| {
+            let reads = reads(name, *with, codes::GENERIC_X);
+            matches!(reads, Reads::Descriptors | Reads::History)
+        });
+        if let Some((name, _)) = all {
+            return Some(format!(
+                "rule \"{}\" asks for {name}, which depends on it",
+                rule.name
+            ));
+        }
+    }
+    None
+}
+
+/// Why files that are opened have to be known later; `None` if nobody asks for them. `events` are those that rules look at.
+pub(super) fn files<'r>(
+    rules: impl Iterator<Item = &'r Rule>,
+    events: &EventSet,
+) -> Option<String> {
     for rule in rules {
         let fields = asked(rule);
-        for code in rule.reach.events.iter().filter(|code| !code.is_enter()) {
+        let looked_at = rule
+            .reach
+            .events
+            .iter()
+            .filter(|code| events.contains(*code));
+        for code in looked_at.filter(|code| !code.is_enter()) {
             let reading = fields
                 .iter()
                 .find(|(name, with)| depends(reads(name, *with, code), name, code));

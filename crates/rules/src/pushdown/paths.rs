@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use falco_filter::Glob;
 use falco_filter::ast::{Check, Cmp, Modifier};
 
 use super::may::May;
@@ -98,15 +99,16 @@ fn pattern(check: &Check, any: &str) -> Option<String> {
         (Cmp::Startswith, None | Some(Modifier::Anyof)) => ("", "*"),
         (Cmp::Endswith, None | Some(Modifier::Anyof)) => ("*", ""),
         (Cmp::Contains | Cmp::Icontains, None | Some(Modifier::Anyof)) => ("*", "*"),
-        (Cmp::Glob, None | Some(Modifier::Anyof)) => {
-            let globs: Option<Vec<String>> =
-                literals.iter().map(|literal| glob(literal, any)).collect();
-            return globs.map(|globs| globs.join("|"));
+        (Cmp::Glob | Cmp::Iglob, None | Some(Modifier::Anyof)) => {
+            let fold = check.op.cmp == Cmp::Iglob;
+            let globs = literals
+                .iter()
+                .map(|literal| Glob::new(literal, fold).regex(any == "."));
+            return Some(globs.collect::<Vec<String>>().join("|"));
         }
         (Cmp::Pmatch, None) if any == "." => {
-            let paths: Option<Vec<String>> =
-                literals.iter().map(|literal| below(literal)).collect();
-            return paths.map(|paths| paths.join("|"));
+            let paths = literals.iter().map(|literal| below(literal));
+            return Some(paths.collect::<Vec<String>>().join("|"));
         }
         _ => return None,
     };
@@ -144,15 +146,7 @@ fn of_root(check: &Check) -> bool {
         Cmp::Startswith | Cmp::Endswith | Cmp::Contains | Cmp::Icontains => {
             any(&|literal| literal == root)
         }
-        // One of `/` and `?` among stars, or stars alone.
-        Cmp::Glob => any(&|literal| {
-            let rest: Vec<u8> = literal
-                .iter()
-                .copied()
-                .filter(|byte| *byte != b'*')
-                .collect();
-            matches!(rest.as_slice(), [] | b"/" | b"?")
-        }),
+        Cmp::Glob | Cmp::Iglob => any(&|literal| Glob::new(literal, false).matches(root)),
         // A path without components has everything below it.
         Cmp::Pmatch => any(&|literal| literal.iter().all(|byte| *byte == b'/')),
         _ => any(&|literal| literal == root),
@@ -165,36 +159,13 @@ fn escape(literal: &[u8], out: &mut String) {
     }
 }
 
-/// A shell pattern, unless it has more than `*` and `?`.
-fn glob(literal: &[u8], any: &str) -> Option<String> {
-    let mut pattern = String::new();
-    for byte in literal {
-        match byte {
-            b'*' => {
-                pattern.push_str(any);
-                pattern.push('*');
-            }
-            b'?' => pattern.push_str(any),
-            b'[' | b'\\' => return None,
-            byte => escape(&[*byte], &mut pattern),
-        }
-    }
-    Some(pattern)
-}
-
-/// A path and all below it, unless components of it are patterns.
-fn below(literal: &[u8]) -> Option<String> {
-    if literal
-        .iter()
-        .any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
-    {
-        return None;
-    }
+/// A path and all below it.
+fn below(literal: &[u8]) -> String {
     let components: Vec<&[u8]> = (literal.split(|byte| *byte == b'/'))
         .filter(|component| !component.is_empty())
         .collect();
     if components.is_empty() {
-        return Some(".*".to_owned());
+        return ".*".to_owned();
     }
     // Components are compared, not the slash before them.
     let mut pattern = "/?".to_owned();
@@ -202,8 +173,15 @@ fn below(literal: &[u8]) -> Option<String> {
         if index > 0 {
             pattern.push('/');
         }
-        escape(component, &mut pattern);
+        if component
+            .iter()
+            .any(|byte| matches!(byte, b'*' | b'?' | b'['))
+        {
+            pattern.push_str(&Glob::new(component, false).regex(false));
+        } else {
+            escape(component, &mut pattern);
+        }
     }
     pattern.push_str("(?:/.*)?");
-    Some(pattern)
+    pattern
 }

@@ -20,13 +20,7 @@ impl State {
             return;
         }
         if at.fd.is_none() {
-            // Of what is copied nothing is known: the probe need not tell of files. What was there before is gone. Of captures upstream
-            // keeps it.
-            let live = self.machine.is_some();
-            let fds = at.thread.filter(|_| live);
-            if let Some(fds) = fds.and_then(|ix| self.threads.fds_mut(ix)) {
-                self.counters.fds_removed += u64::from(fds.remove(result(event)));
-            }
+            self.copied_unknown(event, at);
             return;
         }
         // A shell that connects programs by a pipe makes its ends their input and output.
@@ -68,6 +62,18 @@ impl State {
             let mut fd = fd.clone();
             fd.set_close_on_exec(close_on_exec);
             self.add_event_fd(at, result(event), fd);
+        } else {
+            self.copied_unknown(event, at);
+        }
+    }
+
+    /// Of what is copied nothing is known: the probe need not tell of files. What was known by the number before is gone. Of captures
+    /// upstream keeps it.
+    fn copied_unknown(&mut self, event: &Event<'_>, at: &Subject) {
+        let live = self.machine.is_some();
+        let fds = at.thread.filter(|_| live);
+        if let Some(fds) = fds.and_then(|ix| self.threads.fds_mut(ix)) {
+            self.counters.fds_removed += u64::from(fds.remove(result(event)));
         }
     }
 }
