@@ -106,6 +106,9 @@ fn rules(dir: &str, seed: u64, about_files: bool) -> String {
     if about_files {
         later.push("evt.type in (dup, fchmod) and fd.name endswith b");
         later.push("evt.type = fchdir");
+        later.push(
+            "evt.type = close and fd.type in (ipv4, file, directory) and fd.name != /dev/null",
+        );
     }
     for (index, condition) in later.iter().enumerate() {
         let _ = writeln!(
