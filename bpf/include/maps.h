@@ -69,6 +69,8 @@ struct scratch {
 	u64 total;   /* of how many there are; */
 	u32 path_at; /* where the path that is being walked begins so far; here, because the verifier keeps no account of memory */
 	u64 dentry, mount; /* and what comes before that */
+	u64 cgroup;  /* the control group whose path was appended last, */
+	u64 cgroup_path, cgroup_length; /* where that is, and how long */
 	u8 data[2 * EVENT_MAX];
 	u8 path[2 * PATH_MAX_BYTES];
 };

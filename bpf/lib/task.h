@@ -244,7 +244,7 @@ SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
 	struct cgroup_subsys_state *state = NULL;
 	const char *names[CGROUP_DEPTH_MAX] = {};
 	struct kernfs_node *node;
-	u64 start;
+	u64 start, length;
 	bool deeper;
 	int i;
 
@@ -258,6 +258,16 @@ SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
 		return 0;
 	s->data[(s->end - 1) & EVENT_MASK] = '=';
 	node = BPF_CORE_READ(state, cgroup, kn);
+	/* In the one hierarchy of version 2 all subsystems have the same path. */
+	if (s->cgroup == (u64)node) {
+		length = s->cgroup_length & EVENT_MASK;
+		if (bpf_probe_read_kernel(&s->data[s->end & EVENT_MASK], length, &s->data[s->cgroup_path & EVENT_MASK]))
+			return 0;
+		s->end += length;
+		return s->end - start;
+	}
+	s->cgroup = (u64)node;
+	s->cgroup_path = s->end;
 #pragma unroll
 	for (i = 0; i < CGROUP_DEPTH_MAX; i++) {
 		if (node) {
@@ -277,6 +287,7 @@ SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
 	if (names[1] || deeper)
 		s->end -= 1; /* no slash at the end, but for the root */
 	push_u8(s, 0);
+	s->cgroup_length = s->end - s->cgroup_path;
 	return s->end - start;
 }
 
@@ -288,6 +299,7 @@ static __always_inline void put_cgroups(struct scratch *s, struct task_struct *t
 {
 	u16 total = 0;
 
+	s->cgroup = 0;
 	PUSH_CGROUP(cpuset);
 	PUSH_CGROUP(cpu);
 	PUSH_CGROUP(cpuacct);
