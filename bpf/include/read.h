@@ -3,25 +3,36 @@
  * guarded, a load one. To be included behind bpf_core_read.h.
  *
  * bpf_rdonly_cast (6.2) says that an address is that of a structure. What is loaded from it is a number if the field is one, so the
- * structures are those that begin with a number of the size that is wanted. As with the helper, an address where nothing is gives 0. */
+ * structures are those that begin with a number of the size that is wanted. As with the helper, an address where nothing is gives 0.
+ *
+ * All is compiled twice, with READ_BY_LOADS and without, and the loader takes what the kernel can do. With both in one program the verifier
+ * would remove one of them at each place where something is read, each time moving all that follows: a sixth of all its time. */
 #pragma once
 
 #include "kernel.h"
 
-extern void *bpf_rdonly_cast(const void *address, u32 type) __ksym __weak;
+#ifdef READ_BY_LOADS
+extern void *bpf_rdonly_cast(const void *address, u32 type) __ksym;
 
-#define NUMBER_AT(address, structure, field) \
-	((structure *)bpf_rdonly_cast(address, bpf_core_type_id_kernel(structure)))->field
+/* Whether it was loaded from such a structure has to be known of each load: the compiler must not make one of two. */
+#define LOAD(to, type, from, structure, field)                                                                      \
+	{                                                                                                           \
+		type number = ((structure *)bpf_rdonly_cast(from, bpf_core_type_id_kernel(structure)))->field;      \
+		asm volatile("" : "+r"(number));                                                                    \
+		*(type *)to = number;                                                                               \
+		return 0;                                                                                           \
+	}
+#endif
 
 static __always_inline long read_kernel(void *to, u32 size, const void *from)
 {
-	if (bpf_ksym_exists(bpf_rdonly_cast)) {
-		switch (size) {
-		case 8: *(u64 *)to = NUMBER_AT(from, struct thread_info, flags); return 0;
-		case 4: *(u32 *)to = NUMBER_AT(from, struct fdtable, max_fds); return 0;
-		case 2: *(u16 *)to = NUMBER_AT(from, struct inode, i_mode); return 0;
-		}
+#ifdef READ_BY_LOADS
+	switch (size) {
+	case 8: LOAD(to, u64, from, struct thread_info, flags);
+	case 4: LOAD(to, u32, from, struct fdtable, max_fds);
+	case 2: LOAD(to, u16, from, struct inode, i_mode);
 	}
+#endif
 	return bpf_probe_read_kernel(to, size, from);
 }
 

@@ -157,27 +157,33 @@ SHARED bool is_mapped(u64 map_at, u32 id)
 	return false;
 }
 
-/* Whether a group is among the supplementary groups, which the kernel keeps sorted. */
+/* One of the supplementary groups, which the kernel keeps sorted; the highest number behind the last of them. */
+SHARED u32 group_at(u64 groups_at, u32 index)
+{
+	struct group_info *groups = (void *)groups_at;
+	u32 group = ~0U, place = bpf_core_field_offset(struct group_info, gid);
+
+	if (index < BPF_CORE_READ(groups, ngroups))
+		bpf_probe_read_kernel(&group, sizeof(group), (void *)(groups_at + place + index * sizeof(group)));
+	return group;
+}
+
+/* Whether a group is among the supplementary groups: the last of those that are not above it. */
 SHARED bool has_group(u64 cred_at, u32 group)
 {
 	const struct cred *cred = (void *)cred_at;
-	struct group_info *groups = BPF_CORE_READ(cred, group_info);
-	u32 low = 0, high = BPF_CORE_READ(groups, ngroups), middle, found;
+	u64 groups = (u64)BPF_CORE_READ(cred, group_info);
+	u32 below = 0, last = ~group, found;
 	int i;
 
-	for (i = 0; i < GROUPS_STEPS_MAX && low < high; i++) {
-		middle = low + (high - low) / 2;
-		if (bpf_probe_read_kernel(&found, sizeof(found),
-					  (char *)groups + bpf_core_field_offset(struct group_info, gid) + middle * sizeof(found)))
-			return false;
-		if (found == group)
-			return true;
-		if (found < group)
-			low = middle + 1;
-		else
-			high = middle;
+	for (i = GROUPS_STEPS_MAX - 1; i >= 0; i--) {
+		found = group_at(groups, below + (1 << i) - 1);
+		if (found <= group) {
+			below += 1 << i;
+			last = found;
+		}
 	}
-	return false;
+	return last == group;
 }
 
 /* Whether the task may write to its executable, as far as modes and capabilities tell. */

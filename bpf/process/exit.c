@@ -32,6 +32,17 @@ static __always_inline bool is_subreaper(struct task_struct *task)
 	return BPF_CORE_READ_BITFIELD_PROBED(signal, is_child_subreaper);
 }
 
+/* The thread that adopts the children of a process, if it is of this ancestor or its namespace's init; 0: it is further up; -1 when there
+ * are too many to look at. */
+SHARED s32 adopter(u64 ancestor_at, u64 init_at, u32 level)
+{
+	struct task_struct *ancestor = (void *)ancestor_at, *init = (void *)init_at;
+
+	if (ancestor == init || BPF_CORE_READ(ancestor, thread_pid, level) != level)
+		return BPF_CORE_READ(init, pid);
+	return is_subreaper(ancestor) ? living_thread(ancestor_at) : 0;
+}
+
 /* As the kernel's find_new_reaper: a thread of the same process, else the nearest subreaper, else the namespace's init. */
 SHARED s32 reaper_of(u64 task_at)
 {
@@ -50,13 +61,9 @@ SHARED s32 reaper_of(u64 task_at)
 		return BPF_CORE_READ(init, pid);
 	for (i = 0; i < ANCESTORS_MAX; i++) {
 		ancestor = BPF_CORE_READ(ancestor, real_parent);
-		if (ancestor == init || BPF_CORE_READ(ancestor, thread_pid, level) != level)
-			return BPF_CORE_READ(init, pid);
-		if (is_subreaper(ancestor)) {
-			thread = living_thread((u64)ancestor);
-			if (thread)
-				return thread;
-		}
+		thread = adopter((u64)ancestor, (u64)init, level);
+		if (thread)
+			return thread;
 	}
 	return -1;
 }

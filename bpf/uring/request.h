@@ -12,6 +12,7 @@
 #include "../lib/event.h"
 #include "../lib/file.h"
 #include "../lib/names.h"
+#include "../lib/socket.h"
 
 /* The numbers of operations, from the kernel's interface. */
 enum {

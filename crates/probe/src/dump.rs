@@ -3,14 +3,19 @@
 use std::{io::Read as _, os::unix::fs::MetadataExt as _};
 
 use falco_event::HEADER_BYTES;
-use libbpf_rs::{Iter, Link};
+use libbpf_rs::{Iter, Link, Object};
 
 use crate::{
     Config, Error, error,
-    load::{Said, boot_time_ns, open_with_types, set_knobs},
+    load::{Said, boot_time_ns, set_knobs},
+    types,
 };
 
-pub(crate) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dump.bpf.o"));
+/// For kernels whose memory is read by loads, and for the others.
+pub(crate) const ITERATING: (&[u8], &[u8]) = (
+    include_bytes!(concat!(env!("OUT_DIR"), "/dump_loads.bpf.o")),
+    include_bytes!(concat!(env!("OUT_DIR"), "/dump.bpf.o")),
+);
 
 /// The pid namespace of the host; the kernel gives it this number.
 const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -21,29 +26,40 @@ const ITERATORS: [&str; 2] = ["dump_tasks", "dump_files"];
 /// An event of a dump is shorter; the kernel hands out that much at once.
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// Lends one event after the other: first the threads, then their open files. They are those of the iterators, in the wire form; the
-/// thread in the header is `process << 32 | thread`. Kernels before 5.18 (6.0 on some) refuse, and so does a process in a pid
-/// namespace of its own, which would see only that.
-pub fn dump(mut take: impl FnMut(&[u8])) -> Result<(), Error> {
-    error::check_machine()?;
-    let namespace = std::fs::metadata("/proc/self/ns/pid").map(|stat| stat.ino());
-    if !matches!(namespace, Ok(HOST_PID_NAMESPACE)) {
-        return Err(refused("this process is not in the host's pid namespace"));
-    }
-    let _said = Said::listen();
-    let (mut open, _types) = open_with_types("falco_dump", OBJECT).map_err(refused)?;
-    set_knobs(&mut open, &Config::default(), 1, boot_time_ns());
-    let object = open.load().map_err(refused)?;
-    for name in ITERATORS {
-        let mut programs = object.progs_mut();
-        let program = programs.find(|program| program.name() == name);
-        let link = program.map(|program| program.attach());
-        let link = link.transpose().map_err(refused)?;
-        if let Some(link) = link {
-            read(&link, &mut take)?;
+/// The kernel's iterators, loaded.
+#[derive(Debug)]
+pub struct Dump(Object);
+
+impl Dump {
+    /// Kernels before 5.18 (6.0 on some) refuse, and so does a process in a pid namespace of its own, which would see only that.
+    pub fn load() -> Result<Dump, Error> {
+        error::check_machine()?;
+        let namespace = std::fs::metadata("/proc/self/ns/pid").map(|stat| stat.ino());
+        if !matches!(namespace, Ok(HOST_PID_NAMESPACE)) {
+            return Err(refused("this process is not in the host's pid namespace"));
         }
+        let _said = Said::listen();
+        let object = types::Object::for_kernel(ITERATING.0, ITERATING.1);
+        let mut open = object.open("falco_dump").map_err(refused)?;
+        set_knobs(&mut open, &Config::default(), 1, boot_time_ns());
+        open.load().map(Dump).map_err(refused)
     }
-    Ok(())
+
+    /// Lends one event after the other, as things are now: first the threads, then their open files. They are those of the iterators, in
+    /// the wire form; the thread in the header is `process << 32 | thread`.
+    pub fn read(&self, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
+        let _said = Said::listen();
+        for name in ITERATORS {
+            let mut programs = self.0.progs_mut();
+            let program = programs.find(|program| program.name() == name);
+            let link = program.map(|program| program.attach());
+            let link = link.transpose().map_err(refused)?;
+            if let Some(link) = link {
+                read(&link, &mut take)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn read(link: &Link, take: &mut impl FnMut(&[u8])) -> Result<(), Error> {

@@ -42,7 +42,7 @@ use std::{
 
 use falco_event::{EventCode, SyscallCode};
 
-pub use dump::dump;
+pub use dump::Dump;
 pub use error::Error;
 pub use filter::{Filter, Step};
 pub use foreign::Foreign;

@@ -3,12 +3,11 @@
 mod loaded;
 mod maps;
 mod others;
+mod parts;
 mod programs;
 mod said;
 
-use std::collections::BTreeSet;
-
-use libbpf_rs::{ObjectBuilder, OpenObject, num_possible_cpus};
+use libbpf_rs::{Object, ObjectBuilder, num_possible_cpus};
 
 pub(crate) use loaded::Loaded;
 pub use loaded::Watch;
@@ -16,14 +15,24 @@ pub(crate) use maps::{boot_time_ns, set_knobs};
 pub(crate) use said::Said;
 
 use crate::{
-    Config, How, beside::Beside, error, error::Error, names::Names, tracefs::Tracefs, trial,
-    types::KernelTypes,
+    Config, How, beside::Beside, error, error::Error, names::Names, tracefs::Tracefs, trial, types,
 };
-use maps::{fill, fill_dispatcher, freeze, install, make_rings, map_mut, set_maps, set_names};
+use maps::{
+    fill, fill_dispatcher, freeze, install, make_rings, map_mut, set_maps, set_names,
+    set_operations,
+};
 use others::ForeignSet;
-use programs::{attach_all, attach_names, choose, put_at_functions, select};
+use parts::{Made, Wanted};
+use programs::{attach_all, attach_names, choose};
 
-pub(crate) static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
+/// For kernels whose memory is read by loads, and for the others.
+pub(crate) const PROGRAMS: (&[u8], &[u8]) = (
+    include_bytes!(concat!(env!("OUT_DIR"), "/probe_loads.bpf.o")),
+    include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o")),
+);
+
+/// All maps and no program.
+static MAPS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/maps.bpf.o"));
 
 /// How many events a CPU may be building at once where a task can lose it meanwhile (`SLOTS_MAX` in `bpf/include/maps.h`).
 const SLOTS_MAX: u32 = 3;
@@ -68,22 +77,11 @@ fn try_as(config: &Config, how: How) -> Result<Loaded, Error> {
     }
 }
 
-/// The object, and the types by which its programs find their way when they are loaded.
-fn open_object() -> libbpf_rs::Result<(OpenObject, Option<KernelTypes>)> {
-    open_with_types("falco", OBJECT)
-}
+/// The programs, and the maps that they share.
+const NAME: &str = "falco";
 
-pub(crate) fn open_with_types(
-    name: &str,
-    object: &[u8],
-) -> libbpf_rs::Result<(OpenObject, Option<KernelTypes>)> {
-    let types = KernelTypes::named_by(object);
-    let mut builder = ObjectBuilder::default();
-    builder.name(name)?;
-    if let Some(types) = &types {
-        builder.btf_custom_path(types.path())?;
-    }
-    Ok((builder.open_memory(object)?, types))
+fn programs() -> types::Object {
+    types::Object::for_kernel(PROGRAMS.0, PROGRAMS.1)
 }
 
 fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loaded, Error> {
@@ -93,7 +91,8 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         detail: Said::take(),
     };
     let cpus = num_possible_cpus().map_err(refused)? as u32;
-    let (mut open, types) = open_object().map_err(refused)?;
+    let object = programs();
+    let open = object.open(NAME).map_err(refused)?;
     let (handlers, unsupported) = choose(config, &open, tracefs);
     let own_tracefs = if tracefs.is_none() {
         Tracefs::open().ok()
@@ -110,31 +109,31 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     }
     let boot_time_ns = boot_time_ns();
     let slots = if how == How::Functions { SLOTS_MAX } else { 1 };
-    set_maps(&mut open, config, cpus, slots, boot_time_ns).map_err(refused)?;
-    set_names(&mut open, &names).map_err(refused)?;
-    let foreign = Watch::at_first(how, config.foreign);
-    let at_functions = match how {
-        How::Functions => put_at_functions(&mut open, &handlers),
-        _ => BTreeSet::new(),
-    };
-    select(&mut open, how, foreign, &handlers, &at_functions, &beside).map_err(refused)?;
-    let mut object = open.load().map_err(refused)?;
-    drop(types);
-    if let Some(marks) = map_mut(&mut object, "untold_marks") {
-        freeze(&marks).map_err(refused)?;
-    }
-    let rings = make_rings(&mut object, config, cpus)?;
+    let mut maps =
+        make_maps(config, cpus, slots, boot_time_ns, &beside, &names).map_err(refused)?;
+    let rings = make_rings(&mut maps, config, cpus)?;
     let reports_closing = config.calls.iter().any(|call| call.info().name == "close");
-    install(&mut object, config.filter.as_ref(), reports_closing).map_err(refused)?;
+    install(&mut maps, config.filter.as_ref(), reports_closing).map_err(refused)?;
+    let foreign = Watch::at_first(how, config.foreign);
+    let wanted = Wanted {
+        how,
+        foreign,
+        handlers: &handlers,
+        beside: &beside,
+        named: !names.is_empty(),
+    };
+    let made = Made::of(&maps).map_err(refused)?;
+    let mut programs = parts::load(&object, open, &made, &wanted).map_err(refused)?;
+    let loaded_programs = maps::loaded(&mut programs.parts);
     if beside.has_rings() {
-        let programs = beside.completions.iter();
-        let programs = programs.map(|(operation, name)| (u32::from(*operation), (*name).into()));
-        fill(&mut object, "completions", programs).map_err(refused)?;
+        let places = beside.completions.iter();
+        let places = places.map(|(operation, name)| (u32::from(*operation), (*name).into()));
+        fill(&mut maps, "completions", &loaded_programs, places).map_err(refused)?;
     }
-    let mut links = attach_all(&mut object, &handlers, &at_functions, &beside)?;
-    links.extend(attach_names(&mut object, &names)?);
+    let mut links = attach_all(&mut programs, &handlers, &beside)?;
+    links.extend(attach_names(&mut programs.parts, &names)?);
     if how == How::AllCalls {
-        fill_dispatcher(&mut object, &handlers).map_err(refused)?;
+        fill_dispatcher(&mut maps, &loaded_programs, &handlers).map_err(refused)?;
     }
     let foreign_set = (how != How::AllCalls).then(|| ForeignSet {
         config: config.clone(),
@@ -145,7 +144,8 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     });
     let mut loaded = Loaded {
         links,
-        object,
+        programs: programs.parts,
+        maps,
         rings,
         ring_bytes: config.ring_bytes,
         boot_time_ns,
@@ -162,4 +162,27 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         loaded.watch_foreign().map_err(refused)?;
     }
     Ok(loaded)
+}
+
+/// Makes the maps; what programs do not ask for is left out.
+fn make_maps(
+    config: &Config,
+    cpus: u32,
+    slots: u32,
+    boot_time_ns: u64,
+    beside: &Beside,
+    names: &Names,
+) -> libbpf_rs::Result<Object> {
+    let mut open = ObjectBuilder::default().name(NAME)?.open_memory(MAPS)?;
+    set_maps(&mut open, config, cpus, slots, boot_time_ns)?;
+    set_names(&mut open, names)?;
+    set_operations(&mut open, beside)?;
+    for mut program in open.progs_mut() {
+        program.set_autoload(false);
+    }
+    let mut maps = open.load()?;
+    if let Some(marks) = map_mut(&mut maps, "untold_marks") {
+        freeze(&marks)?;
+    }
+    Ok(maps)
 }

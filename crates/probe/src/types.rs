@@ -10,6 +10,7 @@ mod tests;
 
 use std::{collections::BTreeMap, fs, fs::File, io::Write as _, os::fd::AsRawFd as _};
 
+use libbpf_rs::{ObjectBuilder, OpenObject};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use btf::{Btf, Kind};
@@ -17,16 +18,48 @@ use btf::{Btf, Kind};
 /// What the kernel says of itself, a file for its core and one for each module.
 const DESCRIPTIONS: &str = "/sys/kernel/btf";
 
+/// An object, and how libbpf is to find its way in this kernel.
+#[derive(Debug)]
+pub(crate) struct Object {
+    bytes: &'static [u8],
+    types: Option<KernelTypes>,
+}
+
+impl Object {
+    /// The object for this kernel: compiled for those whose memory is read by loads, or for the others (`bpf/include/read.h`).
+    pub(crate) fn for_kernel(by_loads: &'static [u8], by_calls: &'static [u8]) -> Object {
+        let kernel = fs::read(format!("{DESCRIPTIONS}/vmlinux")).unwrap_or_default();
+        let kernel = Btf::parse(&kernel);
+        let loads = |kernel: &Btf<'_>| kernel.has_function(b"bpf_rdonly_cast");
+        let bytes = if kernel.as_ref().is_some_and(loads) {
+            by_loads
+        } else {
+            by_calls
+        };
+        let types = kernel.and_then(|kernel| KernelTypes::named_by(bytes, &kernel));
+        Object { bytes, types }
+    }
+
+    /// It has to live until what was opened is loaded.
+    pub(crate) fn open(&self, name: &str) -> libbpf_rs::Result<OpenObject> {
+        let mut builder = ObjectBuilder::default();
+        builder.name(name)?;
+        if let Some(types) = &self.types {
+            builder.btf_custom_path(types.path())?;
+        }
+        builder.open_memory(self.bytes)
+    }
+}
+
 /// A file with the types of the kernel that an object names.
 #[derive(Debug)]
-pub(crate) struct KernelTypes(File);
+struct KernelTypes(File);
 
 impl KernelTypes {
     /// `None` where libbpf has to look itself: a type may be a module's, or the file cannot be had.
-    pub(crate) fn named_by(object: &[u8]) -> Option<KernelTypes> {
+    fn named_by(object: &[u8], kernel: &Btf<'_>) -> Option<KernelTypes> {
         let named = named::types(object)?;
-        let kernel = fs::read(format!("{DESCRIPTIONS}/vmlinux")).ok()?;
-        let reduced = reduce(&kernel, &named)?;
+        let reduced = reduce(kernel, &named)?;
         if reduced.missing.iter().any(|name| in_module(name)) {
             return None;
         }
@@ -39,7 +72,7 @@ impl KernelTypes {
         Some(types)
     }
 
-    pub(crate) fn path(&self) -> String {
+    fn path(&self) -> String {
         format!("/proc/self/fd/{}", self.0.as_raw_fd())
     }
 }
@@ -53,8 +86,7 @@ struct Reduced<'n> {
 
 /// What is asked for by name, whatever it consists of by value, and nothing that is pointed to. A type whose number is asked for
 /// (`true`) keeps it. `None` when it is no description.
-fn reduce<'n>(kernel: &[u8], named: &'n BTreeMap<Vec<u8>, bool>) -> Option<Reduced<'n>> {
-    let kernel = Btf::parse(kernel)?;
+fn reduce<'n>(kernel: &Btf<'_>, named: &'n BTreeMap<Vec<u8>, bool>) -> Option<Reduced<'n>> {
     // By the kernel's number: what it will be.
     let mut numbers: Vec<Option<u32>> = vec![None; kernel.count() as usize + 1];
     // By its number to be: which of the kernel's it is.

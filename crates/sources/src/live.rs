@@ -1,9 +1,9 @@
 //! The kernel of this machine.
 
-use std::{path::Path, time::Duration};
+use std::{panic::resume_unwind, path::Path, thread, time::Duration};
 
 use falco_event::{Event, EventCode, codes};
-use falco_probe::{self as probe, Probe};
+use falco_probe::{self as probe, Dump, Probe};
 use falco_state::State;
 
 use crate::{Delivery, Next, SourceError};
@@ -34,12 +34,19 @@ pub struct Live {
 
 impl Live {
     /// Starts the probe first and looks at the machine second, so that nothing that happens in between is missed: by the kernel's
-    /// iterators, or in `/proc` where they are not to be had.
+    /// iterators, or in `/proc` where they are not to be had. Both are loaded at the same time.
     pub fn open(config: &probe::Config, host_root: &Path) -> Result<(Live, State), SourceError> {
-        let probe = Probe::open(config)?;
+        let (probe, dump) = thread::scope(|scope| {
+            let dump = thread::Builder::new().name("load".into());
+            let dump = dump.spawn_scoped(scope, Dump::load);
+            let probe = Probe::open(config);
+            let dump = dump.map(thread::ScopedJoinHandle::join);
+            (probe, dump.unwrap_or_else(|_| Ok(Dump::load())))
+        });
+        let (probe, dump) = (probe?, dump.unwrap_or_else(|panic| resume_unwind(panic)));
         let mut counts = [0; DUMPED.len()];
         let (state, not_dumped) = State::live_from(host_root, |take| {
-            probe::dump(|bytes| {
+            dump?.read(|bytes| {
                 let code = Event::parse(bytes).map(|event| event.code());
                 let place = DUMPED.iter().position(|known| code == Ok(*known));
                 if let Some(count) = place.and_then(|place| counts.get_mut(place)) {

@@ -110,7 +110,8 @@ fn iterators_and_proc_agree() {
     std::thread::sleep(std::time::Duration::from_millis(200));
 
     let from_proc = State::live(Path::new("/")).unwrap();
-    let (dumped, why) = State::live_from(Path::new("/"), |take| probe::dump(take)).unwrap();
+    let (dumped, why) =
+        State::live_from(Path::new("/"), |take| probe::Dump::load()?.read(take)).unwrap();
     drop((child.stdin.take(), stop));
     child.wait().unwrap();
     other.join().unwrap();

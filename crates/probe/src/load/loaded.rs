@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use falco_event::{EventCode, SyscallCode};
 use libbpf_rs::{Link, MapCore as _, MapFlags, MapHandle, Object};
 
-use super::{maps::install, others::ForeignSet, said::Said};
+use super::{maps::install, others::ForeignSet, parts::Made, said::Said};
 use crate::{
     Filter, Foreign, How, Program, Stats, bell::Bell, error::Error, foreign, stats::COUNTER_BYTES,
 };
@@ -15,7 +15,8 @@ use crate::{
 pub(crate) struct Loaded {
     // Links first: they are dropped before the programs they hold.
     pub(super) links: Vec<Link>,
-    pub(super) object: Object,
+    pub(super) programs: Vec<Object>,
+    pub(super) maps: Object,
     pub(super) rings: Vec<MapHandle>,
     pub(super) ring_bytes: u32,
     pub(super) boot_time_ns: u64,
@@ -72,7 +73,7 @@ impl Loaded {
             cause: format!("waiting for its rings: {cause}"),
             detail: String::new(),
         };
-        let mut maps = self.object.maps();
+        let mut maps = self.maps.maps();
         let map = maps.find(|map| map.name().to_string_lossy().ends_with(".data.asleep"));
         let map = map.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         Bell::new(map.as_fd(), self.rings.iter().map(AsFd::as_fd)).map_err(failed)
@@ -82,7 +83,7 @@ impl Loaded {
         let files = filter.is_none_or(|filter| filter.files);
         let enough = self.reports_files || !files;
         if enough {
-            install(&mut self.object, filter, self.reports_closing).map_err(|cause| {
+            install(&mut self.maps, filter, self.reports_closing).map_err(|cause| {
                 Error::Refused {
                     cause: cause.to_string(),
                     detail: String::new(),
@@ -104,7 +105,7 @@ impl Loaded {
     pub(super) fn watch_foreign(&mut self) -> libbpf_rs::Result<()> {
         if let Some(set) = &mut self.foreign_set {
             let _said = Said::listen();
-            self.links.push(set.load(&self.object)?);
+            self.links.push(set.load(&Made::of(&self.maps)?)?);
         }
         Ok(())
     }
@@ -114,7 +115,7 @@ impl Loaded {
         if self.foreign != Watch::Waiting {
             return;
         }
-        let map = self.object.maps().find(|map| map.name() == "narrow_seen");
+        let map = self.maps.maps().find(|map| map.name() == "narrow_seen");
         let seen = map.and_then(|map| map.lookup(&[0; 4], MapFlags::ANY).ok().flatten());
         if seen.is_none_or(|seen| seen == [0; 4]) {
             return;
@@ -140,7 +141,7 @@ impl Loaded {
 
     /// The counters of each CPU that there can be.
     pub(crate) fn stats_per_cpu(&self) -> Vec<Stats> {
-        let map = self.object.maps().find(|map| map.name() == "counters");
+        let map = self.maps.maps().find(|map| map.name() == "counters");
         let per_cpu = map.and_then(|map| {
             map.lookup_percpu(&0_u32.to_ne_bytes(), MapFlags::ANY)
                 .ok()
@@ -157,7 +158,8 @@ impl Loaded {
 
     /// What the kernel counts of each attached program; a program that cannot be asked is left out.
     pub(crate) fn programs(&self) -> Vec<Program> {
-        let loaded = self.object.progs().filter(libbpf_rs::ProgramImpl::autoload);
+        let loaded = self.programs.iter().flat_map(Object::progs);
+        let loaded = loaded.filter(libbpf_rs::ProgramImpl::autoload);
         let ask = |program: libbpf_rs::Program<'_>| {
             let (runs, run_ns) = run_counts(program.as_fd())?;
             Some(Program {
@@ -170,7 +172,7 @@ impl Loaded {
     }
 
     pub(crate) fn lost(&self) -> Vec<(EventCode, u64)> {
-        let mut maps = self.object.maps();
+        let mut maps = self.maps.maps();
         let map = maps.find(|map| map.name() == "lost");
         let count = |code: EventCode| {
             let key = u32::from(code.get()).to_ne_bytes();

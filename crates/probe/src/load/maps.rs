@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    os::fd::{AsFd as _, AsRawFd as _},
+    os::fd::{AsFd as _, AsRawFd as _, RawFd},
 };
 
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, OpenObject};
 
-use super::programs::{Handler, NAMED};
-use crate::{Config, Filter, error::Error, filter, names::Names, numbers, untold};
+use super::programs::Handler;
+use crate::{Config, Filter, beside::Beside, error::Error, filter, names::Names, numbers, untold};
 
 /// A share of a ring is so much smaller; half a ring is eight of them in `bpf/lib/event.h`.
 const SHARES: u32 = 16;
@@ -41,8 +41,19 @@ pub(super) fn set_names(open: &mut OpenObject, names: &Names) -> libbpf_rs::Resu
             map.set_max_entries(1)?;
         }
     }
-    for mut program in open.progs_mut().filter(|program| program.name() == NAMED) {
-        program.set_autoload(!names.is_empty());
+    Ok(())
+}
+
+/// Which operations of `io_uring` are reported; without any there is nothing to be kept of them.
+pub(super) fn set_operations(open: &mut OpenObject, beside: &Beside) -> libbpf_rs::Result<()> {
+    let operations = beside.operations.iter();
+    let operations: Vec<u8> = operations.flat_map(|call| call.to_ne_bytes()).collect();
+    set_constants(open, "rodata.operations", &operations);
+    for mut map in open.maps_mut().filter(|_| !beside.has_rings()) {
+        let maps = ["requests", "shots", "completions"];
+        if maps.iter().any(|name| map.name() == *name) {
+            map.set_autocreate(false)?;
+        }
     }
     Ok(())
 }
@@ -164,32 +175,42 @@ pub(super) fn install(
     }
 }
 
-pub(super) fn fill_dispatcher(object: &mut Object, handlers: &[Handler]) -> libbpf_rs::Result<()> {
+pub(super) fn fill_dispatcher(
+    maps: &mut Object,
+    programs: &BTreeMap<String, RawFd>,
+    handlers: &[Handler],
+) -> libbpf_rs::Result<()> {
     let calls = handlers.iter().map(|handler| {
         let program = format!("any_{}", handler.program);
         (u32::from(handler.call.get()), program)
     });
-    fill(object, "handlers", calls)
+    fill(maps, "handlers", programs, calls)
 }
 
-/// Puts programs that are loaded into a map of those to jump to. From then on nobody can take one away, whatever privileges he has.
-pub(super) fn fill(
-    object: &mut Object,
-    map: &str,
-    programs: impl Iterator<Item = (u32, String)>,
-) -> libbpf_rs::Result<()> {
-    let loaded = object.progs_mut().filter(|program| program.autoload());
-    let loaded: BTreeMap<String, i32> = loaded
+/// The descriptors of what is loaded, by name.
+pub(super) fn loaded(parts: &mut [Object]) -> BTreeMap<String, RawFd> {
+    let programs = parts.iter_mut().flat_map(|part| part.progs_mut());
+    programs
+        .filter(|program| program.autoload())
         .map(|program| {
             let name = program.name().to_string_lossy().into_owned();
             (name, program.as_fd().as_raw_fd())
         })
-        .collect();
-    let Some(map) = map_mut(object, map) else {
+        .collect()
+}
+
+/// Puts programs that are loaded into a map of those to jump to. From then on nobody can take one away, whatever privileges he has.
+pub(super) fn fill(
+    maps: &mut Object,
+    map: &str,
+    programs: &BTreeMap<String, RawFd>,
+    places: impl Iterator<Item = (u32, String)>,
+) -> libbpf_rs::Result<()> {
+    let Some(map) = map_mut(maps, map) else {
         return Ok(());
     };
-    for (place, program) in programs {
-        if let Some(fd) = loaded.get(&program) {
+    for (place, program) in places {
+        if let Some(fd) = programs.get(&program) {
             map.update(&place.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)?;
         }
     }

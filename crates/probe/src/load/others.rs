@@ -1,12 +1,12 @@
 //! The programs for calls by the kernel's other interfaces.
 
-use std::os::fd::AsFd as _;
-
-use libbpf_rs::{Link, MapCore as _, Object};
+use libbpf_rs::{Link, Object};
 
 use super::{
-    maps::{fill_dispatcher, set_knobs},
-    open_object,
+    NAME,
+    maps::{fill_dispatcher, loaded, set_knobs},
+    parts::Made,
+    programs,
     programs::{DISPATCH_FOREIGN, Handler},
 };
 use crate::Config;
@@ -27,31 +27,27 @@ fn no_dispatcher() -> libbpf_rs::Error {
 }
 
 impl ForeignSet {
-    pub(super) fn load(&mut self, first: &Object) -> libbpf_rs::Result<Link> {
-        let (mut open, _types) = open_object()?;
+    pub(super) fn load(&mut self, made: &Made) -> libbpf_rs::Result<Link> {
+        let programs = programs();
+        let mut open = programs.open(NAME)?;
         set_knobs(&mut open, &self.config, self.slots, self.boot_time_ns);
-        for mut map in open.maps_mut() {
-            let name = map.name().to_string_lossy().into_owned();
-            let same = first.maps().find(|map| map.name() == name.as_str());
-            match same {
-                Some(same) if !same.autocreate() => map.set_autocreate(false)?,
-                // The programs in it are others.
-                Some(same) if name != "handlers" => map.reuse_fd(same.as_fd())?,
-                _ => {}
-            }
-        }
+        // The programs in it are others.
+        made.put_into(&mut open, &["handlers"])?;
         for mut program in open.progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
             let call = name.strip_prefix("any_");
             let wanted = |handler: &Handler| Some(handler.program) == call;
             program.set_autoload(name == DISPATCH_FOREIGN || self.handlers.iter().any(wanted));
         }
-        let mut object = open.load()?;
-        fill_dispatcher(&mut object, &self.handlers)?;
+        let mut parts = [open.load()?];
+        let programs = loaded(&mut parts);
+        let [object] = &mut parts;
+        fill_dispatcher(object, &programs, &self.handlers)?;
         let program = object
             .progs_mut()
             .find(|program| program.name() == DISPATCH_FOREIGN);
         let link = program.map_or_else(|| Err(no_dispatcher()), |program| program.attach())?;
+        let [object] = parts;
         self.object = Some(object);
         Ok(link)
     }

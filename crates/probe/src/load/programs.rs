@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, os::fd::IntoRawFd as _};
 use falco_event::{SyscallCode, codes::GENERIC_X};
 use libbpf_rs::{Link, Object, OpenObject, ProgramAttachType, ProgramMut};
 
-use super::{Watch, maps::set_constants, said::Said};
+use super::{
+    Watch,
+    parts::{Programs, Wanted},
+    said::Said,
+};
 use crate::{
     Config, Foreign, How, beside::Beside, error::Error, names::Names, numbers, perf,
     tracefs::Tracefs,
@@ -120,33 +124,22 @@ pub(super) fn put_at_functions(
     done
 }
 
-/// Which programs and maps are loaded.
-pub(super) fn select(
-    open: &mut OpenObject,
-    how: How,
-    foreign: Watch,
-    handlers: &[Handler],
-    at_functions: &BTreeSet<&str>,
-    beside: &Beside,
-) -> libbpf_rs::Result<()> {
-    let operations = beside.operations.iter();
-    let operations: Vec<u8> = operations.flat_map(|call| call.to_ne_bytes()).collect();
-    set_constants(open, "rodata.operations", &operations);
-    for mut map in open.maps_mut().filter(|_| !beside.has_rings()) {
-        if ["requests", "shots", "completions"]
-            .iter()
-            .any(|name| map.name() == *name)
-        {
-            map.set_autocreate(false)?;
-        }
-    }
+/// Selects the programs to be loaded.
+pub(super) fn select(open: &mut OpenObject, wanted: &Wanted<'_>, at_functions: &BTreeSet<&str>) {
+    let Wanted {
+        how,
+        foreign,
+        handlers,
+        beside,
+        named,
+    } = *wanted;
     for mut program in open.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
         let wanted =
             |call: Option<&str>| handlers.iter().any(|handler| Some(handler.program) == call);
         program.set_autoload(match (how, name.as_str()) {
-            (_, NAMED) => continue,
+            (_, NAMED) => named,
             (_, name) if beside.programs.contains(name) => true,
             (_, name) if name.starts_with("ring_") => {
                 beside.completions.values().any(|program| *program == name)
@@ -167,22 +160,22 @@ pub(super) fn select(
             (How::AllCalls, _) => wanted(any),
         });
     }
-    Ok(())
 }
 
 /// Attaches whatever is loaded to be.
 pub(super) fn attach_all(
-    object: &mut Object,
+    programs: &mut Programs,
     handlers: &[Handler],
-    at_functions: &BTreeSet<&str>,
     beside: &Beside,
 ) -> Result<Vec<Link>, Error> {
     let refused = |cause: libbpf_rs::Error| Error::Refused {
         cause: cause.to_string(),
         detail: Said::take(),
     };
+    let at_functions = &programs.at_functions;
+    let loaded = programs.parts.iter_mut().flat_map(|part| part.progs_mut());
     let mut links = Vec::new();
-    for program in object.progs_mut().filter(|program| program.autoload()) {
+    for program in loaded.filter(|program| program.autoload()) {
         let name = program.name().to_string_lossy().into_owned();
         if matches!(
             name.as_str(),
@@ -215,9 +208,10 @@ fn attach(program: &ProgramMut<'_>, call: &str, tracepoint: u64) -> Result<Link,
     link.map_err(|cause| refused(cause.to_string()))
 }
 
-pub(super) fn attach_names(object: &mut Object, names: &Names) -> Result<Vec<Link>, Error> {
+pub(super) fn attach_names(parts: &mut [Object], names: &Names) -> Result<Vec<Link>, Error> {
     let mut links = Vec::new();
-    for program in object.progs_mut().filter(|program| program.name() == NAMED) {
+    let loaded = parts.iter_mut().flat_map(|part| part.progs_mut());
+    for program in loaded.filter(|program| program.autoload() && program.name() == NAMED) {
         for (call, id) in &names.tracepoints {
             links.push(attach(&program, call, *id)?);
         }

@@ -1,16 +1,21 @@
 //! What libbpf says.
 
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use libbpf_rs::{PrintLevel, set_print};
 
 static LINES: Mutex<String> = Mutex::new(String::new());
+static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 
-/// What libbpf prints while we load, kept for the error.
+/// What libbpf prints while we load, kept for the error. Where several threads load at a time it is nobody's in particular.
 pub(crate) struct Said;
 
 impl Said {
     pub(crate) fn listen() -> Said {
+        LISTENERS.fetch_add(1, Ordering::Relaxed);
         set_print(Some((PrintLevel::Warn, |_, line| {
             if let Ok(mut lines) = LINES.lock() {
                 lines.push_str(&line);
@@ -37,6 +42,9 @@ impl Said {
 
 impl Drop for Said {
     fn drop(&mut self) {
-        set_print(None);
+        if LISTENERS.fetch_sub(1, Ordering::Relaxed) == 1 {
+            set_print(None);
+            Said::take();
+        }
     }
 }

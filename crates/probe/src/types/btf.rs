@@ -86,6 +86,18 @@ impl<'a> Btf<'a> {
         self.text(name)
     }
 
+    pub(super) fn has_function(&self, name: &[u8]) -> bool {
+        let named = |record: &Record<'_>| {
+            let at = word(record.0, 0).unwrap_or(0) as usize;
+            let text = self.texts.get(at..).unwrap_or_default();
+            let rest = text.strip_prefix(name);
+            rest.is_some_and(|rest| rest.first() == Some(&0))
+        };
+        (1..=self.count())
+            .filter_map(|id| self.record(id))
+            .any(|record| record.number() == FUNCTION && named(&record))
+    }
+
     /// The same texts, with other types.
     pub(super) fn with_types(&self, types: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER_BYTES + types.len() + self.texts.len());
@@ -107,6 +119,7 @@ impl<'a> Btf<'a> {
 
 const POINTER: u32 = 2;
 const TYPEDEF: u32 = 8;
+const FUNCTION: u32 = 12;
 
 impl Record<'_> {
     /// The number of its kind.

@@ -48,7 +48,7 @@ fn sample() -> Vec<u8> {
 #[test]
 fn a_type_and_what_it_is_made_of_stay() {
     let (kernel, wanted) = (sample(), named(&[("inode", false), ("absent", false)]));
-    let reduced = reduce(&kernel, &wanted).unwrap();
+    let reduced = reduce(&Btf::parse(&kernel).unwrap(), &wanted).unwrap();
     assert_eq!(reduced.missing, [b"absent"]);
     let btf = Btf::parse(&reduced.description).unwrap();
     let names = (1..=btf.count()).filter_map(|id| btf.name_of_whole(id));
@@ -69,10 +69,18 @@ fn a_type_and_what_it_is_made_of_stay() {
 #[test]
 fn a_number_that_is_asked_for_stays() {
     let (kernel, wanted) = (sample(), named(&[("inode", true)]));
-    let reduced = reduce(&kernel, &wanted).unwrap();
+    let reduced = reduce(&Btf::parse(&kernel).unwrap(), &wanted).unwrap();
     let btf = Btf::parse(&reduced.description).unwrap();
     assert_eq!(btf.name_of_whole(5), Some(b"inode".as_slice()));
     assert_eq!(btf.count(), 5);
+}
+
+#[test]
+fn functions_are_known_by_their_names() {
+    let kernel = sample();
+    let btf = Btf::parse(&kernel).unwrap();
+    assert!(btf.has_function(b"inode"));
+    assert!(!btf.has_function(b"ino") && !btf.has_function(b"file"));
 }
 
 #[test]
@@ -80,12 +88,13 @@ fn what_is_no_description_is_refused() {
     let (kernel, wanted) = (sample(), named(&[("inode", false)]));
     for length in 0..kernel.len() {
         // Texts may end anywhere: nobody knows where the last one was to end.
-        if let Some(reduced) = reduce(kernel.get(..length).unwrap(), &wanted) {
+        let btf = Btf::parse(kernel.get(..length).unwrap());
+        if let Some(reduced) = btf.and_then(|btf| reduce(&btf, &wanted)) {
             assert!(Btf::parse(&reduced.description).is_some());
         }
     }
-    assert!(reduce(b"", &wanted).is_none());
-    assert!(reduce(&[0x9f, 0xeb, 1, 0, 24, 0, 0, 0], &wanted).is_none());
+    assert!(Btf::parse(b"").is_none());
+    assert!(Btf::parse(&[0x9f, 0xeb, 1, 0, 24, 0, 0, 0]).is_none());
 }
 
 #[test]
@@ -99,19 +108,22 @@ fn flavours_are_of_what_they_are_flavours_of() {
 
 /// On a machine whose kernel describes itself both objects get by with a small part of it.
 #[test]
-fn this_kernel_is_reduced_for_both_objects() {
+fn this_kernel_is_reduced_for_all_objects() {
     let Ok(kernel) = std::fs::read("/sys/kernel/btf/vmlinux") else {
         println!("this kernel does not describe its types");
         return;
     };
-    let all = Btf::parse(&kernel).unwrap().count();
-    for object in [crate::load::OBJECT, crate::dump::OBJECT] {
-        let named = super::named::types(object).unwrap();
-        assert!(named.contains_key(b"task_struct".as_slice()), "{named:?}");
-        assert_eq!(named.get(b"inode".as_slice()), Some(&true));
-        let reduced = reduce(&kernel, &named).unwrap();
-        assert!(!reduced.missing.contains(&b"task_struct".as_slice()));
-        let btf = Btf::parse(&reduced.description).unwrap();
-        assert!(btf.count() < all, "{} of {all}", btf.count());
+    let kernel = Btf::parse(&kernel).unwrap();
+    let all = kernel.count();
+    for (by_loads, by_calls) in [crate::load::PROGRAMS, crate::dump::ITERATING] {
+        for (object, loads) in [(by_loads, true), (by_calls, false)] {
+            let named = super::named::types(object).unwrap();
+            assert!(named.contains_key(b"task_struct".as_slice()), "{named:?}");
+            assert_eq!(named.get(b"inode".as_slice()), Some(&loads));
+            let reduced = reduce(&kernel, &named).unwrap();
+            assert!(!reduced.missing.contains(&b"task_struct".as_slice()));
+            let btf = Btf::parse(&reduced.description).unwrap();
+            assert!(btf.count() < all, "{} of {all}", btf.count());
+        }
     }
 }
