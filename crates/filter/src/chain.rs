@@ -1,5 +1,8 @@
 //! Many conditions as one: those that are asked of the same kind of thing, one after the other.
 
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
 use crate::Values;
 use crate::program::{ACCEPT, Known, Last, Memo, Program, REJECT, Tests};
 
@@ -39,7 +42,7 @@ impl Chain {
         conditions: impl IntoIterator<Item = (u32, &'p Program)>,
         known: Option<&Known>,
     ) -> Chain {
-        Joined::new(conditions).thread(known)
+        Joined::new(conditions, known).thread()
     }
 
     /// Whether none of the conditions can hold.
@@ -88,10 +91,10 @@ impl Chain {
 
 /// A place in conditions that were put one after the other; every target is a later place.
 enum Place {
-    /// The beginning of a condition.
-    Begin(usize),
-    /// A test, by its place in [`Joined::tests`].
-    Ask { test: usize, targets: [usize; 2] },
+    /// The beginning of a condition, or a test whose answer is known.
+    Go(usize),
+    /// A test, and where to go on when it does not hold and when it does.
+    Ask { test: u32, targets: [usize; 2] },
     /// The condition holds. Those after it begin at the next place.
     Holds(u32),
 }
@@ -99,17 +102,18 @@ enum Place {
 /// Conditions one after the other, as they are.
 struct Joined {
     places: Vec<Place>,
-    /// The tests in them, in order.
+    /// The tests that are at more places than one, in order.
     tests: Vec<u32>,
 }
 
+/// Of so many tests it is followed what their answers lead to: one that is asked again nevertheless is remembered when chains are run.
+const MAX_FOLLOWED: usize = 1024;
+
 impl Joined {
-    fn new<'p>(conditions: impl IntoIterator<Item = (u32, &'p Program)>) -> Joined {
-        let conditions: Vec<(u32, &Program)> = conditions.into_iter().collect();
-        let steps = conditions.iter().flat_map(|(_, program)| &program.code);
-        let mut tests: Vec<u32> = steps.map(|step| step.test).collect();
-        tests.sort_unstable();
-        tests.dedup();
+    fn new<'p>(
+        conditions: impl IntoIterator<Item = (u32, &'p Program)>,
+        known: Option<&Known>,
+    ) -> Joined {
         let mut places = Vec::new();
         for (condition, program) in conditions {
             let first = places.len() + 1;
@@ -119,24 +123,33 @@ impl Joined {
                 REJECT => accept + 1,
                 step => first + step as usize,
             };
-            places.push(Place::Begin(target(program.start)));
-            places.extend(program.code.iter().map(|step| Place::Ask {
-                test: tests.partition_point(|test| *test < step.test),
-                targets: [target(step.on_false), target(step.on_true)],
+            places.push(Place::Go(target(program.start)));
+            places.extend(program.code.iter().map(|step| {
+                let targets = [target(step.on_false), target(step.on_true)];
+                match known.and_then(|known| known.answer(step.test)) {
+                    Some(answer) => Place::Go(targets[usize::from(answer)]),
+                    None => Place::Ask {
+                        test: step.test,
+                        targets,
+                    },
+                }
             }));
             places.push(Place::Holds(condition));
         }
+        let asked = places.iter().filter_map(|place| match place {
+            Place::Ask { test, .. } => Some(*test),
+            _ => None,
+        });
+        let mut asked: Vec<u32> = asked.collect();
+        asked.sort_unstable();
+        let several = asked.chunk_by(u32::eq).filter(|same| same.len() > 1);
+        let tests = several.map(|same| same[0]).take(MAX_FOLLOWED).collect();
         Joined { places, tests }
     }
 
     /// Leads every jump past the tests whose answers follow from how one comes there, and leaves out what nothing leads to.
-    fn thread(&self, known: Option<&Known>) -> Chain {
-        let mut answers = Answers::none(self.tests.len());
-        for &(test, answer) in known.map_or(&[][..], |known| &known.0) {
-            if let Ok(test) = self.tests.binary_search(&test) {
-                answers.set(test, answer);
-            }
-        }
+    fn thread(&self) -> Chain {
+        let answers = Answers::none(self.tests.len());
         // Of each place, the answers that every way there has in common.
         let mut common: Vec<Option<Answers>> = vec![None; self.places.len()];
         let start = self.lead(0, &answers, &mut common);
@@ -147,10 +160,13 @@ impl Joined {
                 continue;
             };
             match place {
-                Place::Begin(_) => {}
+                Place::Go(_) => {}
                 Place::Ask { test, targets } => {
+                    let followed = self.tests.binary_search(test);
                     let targets = [false, true].map(|answer| {
-                        answers.set(*test, answer);
+                        if let Ok(test) = followed {
+                            answers.set(test, answer);
+                        }
                         self.lead(targets[usize::from(answer)], &answers, &mut common)
                     });
                     asked.push((at, *test, targets));
@@ -166,19 +182,18 @@ impl Joined {
         for (to, from) in (0..).zip(places.chain(holding.iter().map(|(at, ..)| *at))) {
             moved[from] = to;
         }
-        // Of each test the last step that makes it.
-        let mut last = vec![None; self.tests.len()];
+        // Of each test the first and the last step that makes it.
+        let mut ends: HashMap<u32, [usize; 2], FxBuildHasher> = HashMap::default();
         for (at, test, _) in &asked {
-            last[*test] = Some(*at);
+            ends.entry(*test).or_insert([*at; 2])[1] = *at;
         }
-        let mut made = vec![false; self.tests.len()];
         Chain {
             start: moved[start],
             code: (asked.iter())
                 .map(|&(at, test, [on_false, on_true])| Step {
-                    test: self.tests[test],
-                    keep: last[test] != Some(at),
-                    again: std::mem::replace(&mut made[test], true),
+                    test,
+                    again: ends[&test][0] != at,
+                    keep: ends[&test][1] != at,
                     on_true: moved[on_true],
                     on_false: moved[on_false],
                 })
@@ -207,11 +222,14 @@ impl Joined {
     fn follow(&self, mut at: usize, answers: &Answers) -> usize {
         loop {
             at = match self.places.get(at) {
-                Some(Place::Begin(first)) => *first,
-                Some(Place::Ask { test, targets }) => match answers.get(*test) {
-                    Some(answer) => targets[usize::from(answer)],
-                    None => return at,
-                },
+                Some(Place::Go(to)) => *to,
+                Some(Place::Ask { test, targets }) => {
+                    let followed = self.tests.binary_search(test).ok();
+                    match followed.and_then(|test| answers.get(test)) {
+                        Some(answer) => targets[usize::from(answer)],
+                        None => return at,
+                    }
+                }
                 Some(Place::Holds(_)) | None => return at,
             };
         }

@@ -189,7 +189,26 @@ impl<'e> Last<'e> {
 
 /// See [`Tests::known`]; by test, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Known(pub(crate) Vec<(u32, bool)>);
+pub struct Known(Vec<(u32, bool)>);
+
+impl Known {
+    /// The answers that a program asks for.
+    #[must_use]
+    pub fn of<'p>(&self, programs: impl IntoIterator<Item = &'p Program>) -> Known {
+        let steps = programs.into_iter().flat_map(|program| &program.code);
+        let mut answers: Vec<(u32, bool)> = steps
+            .filter_map(|step| Some((step.test, self.answer(step.test)?)))
+            .collect();
+        answers.sort_unstable();
+        answers.dedup();
+        Known(answers)
+    }
+
+    pub(crate) fn answer(&self, test: u32) -> Option<bool> {
+        let at = self.0.binary_search_by_key(&test, |(test, _)| *test).ok()?;
+        self.0.get(at).map(|(_, answer)| *answer)
+    }
+}
 
 /// The value of one field, and no other.
 struct Alone<'e> {

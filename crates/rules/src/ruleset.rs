@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 use falco_event::{EventCode, SyscallCode, codes};
-use falco_filter::{Chain, Memo, Slot, Tests, Value, Values};
+use falco_filter::{Chain, Memo, Program, Slot, Tests, Value, Values};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -208,14 +208,12 @@ impl RuleSet {
             let name = Value::Str(code.info().name.as_bytes());
             let known = (self.type_slot)
                 .filter(|_| !rules.is_empty() && !NAMED_LATER.contains(&code))
-                .map(|slot| self.tests.known(slot, name, &arena));
+                .map(|slot| self.tests.known(slot, name, &arena))
+                .map(|known| known.of(self.programs(&rules).map(|(_, program)| program)));
             *made
                 .entry((rules, known))
                 .or_insert_with_key(|(rules, known)| {
-                    let programs = rules
-                        .iter()
-                        .filter_map(|ix| Some((ix.0, &self.get(*ix)?.program)));
-                    let chain = Chain::new(programs, known.as_ref());
+                    let chain = Chain::new(self.programs(rules), known.as_ref());
                     if chain.is_empty() {
                         return NOBODY;
                     }
@@ -226,6 +224,11 @@ impl RuleSet {
         });
         self.index = index.collect();
         self.chains = chains;
+    }
+
+    fn programs(&self, rules: &[RuleIx]) -> impl Iterator<Item = (u32, &Program)> {
+        let known = rules.iter().filter_map(|ix| Some((ix.0, self.get(*ix)?)));
+        known.map(|(ix, rule)| (ix, &rule.program))
     }
 }
 
