@@ -40,8 +40,6 @@ pub struct Facts<'e> {
     remembered: Cell<Option<&'e [Remembered<Value<'e>>]>>,
     /// The event's descriptor, once it is known: most rules about descriptors ask for it again and again.
     event_fd: Remembered<&'e Fd>,
-    /// The descriptor that its fields are about, once it is known.
-    pub(crate) looked_at: Remembered<&'e Fd>,
     /// The path that a call named without getting a descriptor, once it is known.
     pub(crate) attempted: Remembered<&'e [u8]>,
 }
@@ -71,7 +69,6 @@ impl<'e> Facts<'e> {
             arena,
             remembered: Cell::new(None),
             event_fd: Cell::new(None),
-            looked_at: Cell::new(None),
             attempted: Cell::new(None),
         }
     }

@@ -117,21 +117,11 @@ impl<'e> Facts<'e> {
     fn looked_at(&self, thread: &Thread, arg: &Arg) -> Option<&'e Fd> {
         match arg {
             Arg::Index(number) => self.fd_of(*number),
-            _ => match self.looked_at.get() {
-                Some(known) => known,
-                None => self.look_at(thread),
-            },
+            _ => self.event_fd().or_else(|| {
+                let known = thread.last_fd != -1;
+                known.then(|| self.fd_of(thread.last_fd)).flatten()
+            }),
         }
-    }
-
-    #[inline(never)]
-    fn look_at(&self, thread: &Thread) -> Option<&'e Fd> {
-        let fd = self.event_fd().or_else(|| {
-            let known = thread.last_fd != -1;
-            known.then(|| self.fd_of(thread.last_fd)).flatten()
-        });
-        self.looked_at.set(Some(fd));
-        fd
     }
 
     /// Addresses and ports.

@@ -229,7 +229,11 @@ impl<'e> Values<'e> for Alone<'e> {
 
 impl Test {
     /// Without a value on the left (or, if another value is compared with, on the right) nothing holds.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs as much as the answer, and compilers change their minds about it"
+    )]
+    #[inline(always)]
     fn holds<'e>(&self, values: &impl Values<'e>, last: &mut Last<'e>) -> bool {
         let computed;
         let left = match &self.left {

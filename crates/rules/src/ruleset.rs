@@ -111,7 +111,9 @@ impl RuleSet {
                 }
             }
         }
-        self.build_index();
+        if !selections.is_empty() {
+            self.build_index();
+        }
     }
 
     /// The events that an enabled rule can match.
