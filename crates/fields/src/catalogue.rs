@@ -315,8 +315,8 @@ impl Catalog for Catalogue {
     }
 }
 
-/// Whether a value depends on the events that it was asked of before.
-fn remembers(id: Id) -> bool {
+/// Whether a value depends on the events that it was asked of before: whether it calls [`crate::Facts::remember`].
+pub(crate) fn remembers(id: Id) -> bool {
     use proc::Proc;
     match id {
         Id::Evt(field) => matches!(field, Evt::Delta | Evt::DeltaS | Evt::DeltaNs),

@@ -351,7 +351,7 @@ impl<'e> Facts<'e> {
     /// How long ago the field was last looked at, in an earlier event.
     fn delta(&self, field: Evt, slot: Slot) -> u64 {
         let now = self.event.time_ns();
-        let delta = match self.context.memory.remember(slot, 0, now) {
+        let delta = match self.remember(slot, 0, now) {
             0 => 0,
             before => now.wrapping_sub(before),
         };

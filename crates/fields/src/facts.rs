@@ -7,7 +7,7 @@ use falco_event::Event;
 use falco_filter::{Slot, Value, Values};
 use falco_state::{Fd, State, Subject, Thread};
 
-use crate::catalogue::{Arg, Id, Wanted};
+use crate::catalogue::{Arg, Id, Wanted, remembers};
 use crate::table::evt::Util;
 use crate::{Catalogue, Context};
 
@@ -93,7 +93,7 @@ impl<'e> Facts<'e> {
             },
             Id::Util(Util::Count) => {
                 let count = self.context.memory.recall(slot, 0) + 1;
-                self.context.memory.remember(slot, 0, count);
+                self.remember(slot, 0, count);
                 Some(Value::Uint(count))
             }
         }
@@ -110,6 +110,15 @@ impl<'e> Facts<'e> {
             place.set(Some(value));
             value
         })
+    }
+
+    /// Replaces what a field remembers from event to event; gives what it was, 0 at first.
+    pub(crate) fn remember(&self, slot: Slot, of: i64, value: u64) -> u64 {
+        debug_assert!(
+            (self.catalogue.wanted(slot)).is_some_and(|wanted| remembers(wanted.id)),
+            "who spreads events over threads has to know"
+        );
+        self.context.memory.remember(slot, of, value)
     }
 
     /// The place where the value of a slot is remembered.

@@ -71,7 +71,7 @@ impl<'e> Facts<'e> {
             Proc::TotExecTime => {
                 let run = self.exec_time(slot);
                 let total = run + self.context.memory.recall(slot, thread.tid);
-                self.context.memory.remember(slot, thread.tid, total);
+                self.remember(slot, thread.tid, total);
                 Some(Value::Uint(total))
             }
             Proc::Cpu => self.cpu_use(slot, thread, true, true),
@@ -373,11 +373,7 @@ impl<'e> Facts<'e> {
         }
         // Threads have ids from 0: processors go below.
         let now = self.event.time_ns();
-        match self
-            .context
-            .memory
-            .remember(slot, -1 - i64::from(self.cpu), now)
-        {
+        match self.remember(slot, -1 - i64::from(self.cpu), now) {
             0 => 0,
             before => now.saturating_sub(before),
         }
@@ -396,7 +392,7 @@ impl<'e> Facts<'e> {
             }
         };
         let total = part(user, 0).wrapping_add(part(system, 1));
-        let percent = match self.context.memory.remember(slot, thread.tid, total) {
+        let percent = match self.remember(slot, thread.tid, total) {
             0 => 0.0,
             before => (total.wrapping_sub(before) as f64).min(100.0),
         };
