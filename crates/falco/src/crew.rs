@@ -8,8 +8,8 @@
 mod desk;
 
 use std::{
+    collections::VecDeque,
     io,
-    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -31,10 +31,10 @@ use crate::{
 use desk::Desk;
 
 /// A batch ends after so many events, or bytes.
-const BATCH_EVENTS: usize = 128;
+const BATCH_EVENTS: usize = 512;
 const BATCH_BYTES: usize = 64 << 10;
 /// So many batches may wait for a worker before the reading thread waits for it.
-const AHEAD: usize = 64;
+const AHEAD: usize = 32;
 /// So many batches that nobody has begun to judge are enough, for each worker.
 const ENOUGH: usize = 2;
 /// How long to wait before it is looked whether there is still somebody to wait for.
@@ -49,6 +49,8 @@ pub(crate) struct Crew {
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
     batch: Batch,
+    /// Those that workers have, oldest first: their memory is used again.
+    given: VecDeque<Arc<Batch>>,
     /// Whether nothing came at the last look.
     quiet: bool,
     broken: bool,
@@ -68,6 +70,8 @@ struct Shared {
 struct Batch {
     bytes: Vec<u8>,
     steps: Vec<Step>,
+    /// What the running machine said, and at which step.
+    answers: Vec<(usize, Vec<Answer>)>,
     /// Whether a worker is to judge it.
     handed: bool,
     /// The place of its alerts, if a worker has something to judge.
@@ -78,12 +82,11 @@ struct Batch {
 
 /// What was done with the state.
 struct Step {
-    what: What,
-    at: Range<usize>,
     number: u64,
+    /// Where its bytes end; they begin where those before end.
+    end: u32,
     cpu: u16,
-    /// What the running machine said meanwhile.
-    answers: Vec<Answer>,
+    what: What,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,6 +118,7 @@ impl Crew {
                 unclaimed: AtomicUsize::new(0),
             }),
             batch: Batch::new(true),
+            given: VecDeque::new(),
             quiet: false,
             broken: false,
             batches: 0,
@@ -137,8 +141,13 @@ impl Crew {
     }
 
     /// The state took an event in.
+    #[inline]
     pub(crate) fn applied(&mut self, delivery: &Delivery<'_>, answers: Vec<Answer>) {
-        self.step(What::Applied, delivery, answers);
+        self.step(What::Applied, delivery);
+        if !answers.is_empty() {
+            let at = self.batch.steps.len() - 1;
+            self.batch.answers.push((at, answers));
+        }
     }
 
     /// Rules are to be asked about the event that the state took in last. Whether a worker does it.
@@ -149,7 +158,7 @@ impl Crew {
         match self.batch.steps.last_mut() {
             Some(last) if last.what == What::Applied => last.what = What::AppliedAndAsked,
             _ => {
-                self.step(What::Asked, delivery, Vec::new());
+                self.step(What::Asked, delivery);
                 // That may have begun another batch.
                 self.batch.handed = true;
             }
@@ -159,7 +168,7 @@ impl Crew {
 
     /// The state was told of a container, beside the events.
     pub(crate) fn told(&mut self, json: &[u8]) {
-        self.add(What::Told, json, 0, 0, Vec::new());
+        self.add(What::Told, json, 0, 0);
     }
 
     /// An alert of the reading thread. It comes after those of all events that were handed over.
@@ -223,24 +232,21 @@ impl Crew {
     }
 
     #[inline]
-    fn step(&mut self, what: What, delivery: &Delivery<'_>, answers: Vec<Answer>) {
-        let bytes = delivery.event.bytes();
-        self.add(what, bytes, delivery.number, delivery.cpu, answers);
+    fn step(&mut self, what: What, delivery: &Delivery<'_>) {
+        self.add(what, delivery.event.bytes(), delivery.number, delivery.cpu);
     }
 
-    fn add(&mut self, what: What, bytes: &[u8], number: u64, cpu: u16, answers: Vec<Answer>) {
+    fn add(&mut self, what: What, bytes: &[u8], number: u64, cpu: u16) {
         if self.batch.is_full() {
             self.close();
         }
         let batch = &mut self.batch;
-        let from = batch.bytes.len();
         batch.bytes.extend_from_slice(bytes);
         batch.steps.push(Step {
-            what,
-            at: from..batch.bytes.len(),
             number,
+            end: batch.bytes.len() as u32,
             cpu,
-            answers,
+            what,
         });
     }
 
@@ -256,19 +262,35 @@ impl Crew {
         self.batches += 1;
         let enough = ENOUGH * self.lines.len();
         let busy = shared.unclaimed.load(Ordering::Relaxed) >= enough;
-        let next = Batch::new(!busy && !std::mem::take(&mut self.quiet));
+        let handed = !busy && !std::mem::take(&mut self.quiet);
+        let next = self.used().unwrap_or_else(|| Batch::new(handed));
         let batch = Arc::new(std::mem::replace(&mut self.batch, next));
+        self.batch.handed = handed;
         for line in &self.lines {
             self.broken |= line.send(Arc::clone(&batch)).is_err();
         }
+        self.given.push_back(batch);
+    }
+
+    /// The oldest batch, empty, if all workers are done with it.
+    fn used(&mut self) -> Option<Batch> {
+        Arc::get_mut(self.given.front_mut()?)?;
+        let mut batch = Arc::into_inner(self.given.pop_front()?)?;
+        batch.bytes.clear();
+        batch.steps.clear();
+        batch.answers.clear();
+        batch.place = None;
+        *batch.claimed.get_mut() = false;
+        Some(batch)
     }
 }
 
 impl Batch {
     fn new(handed: bool) -> Batch {
         Batch {
-            bytes: Vec::with_capacity(BATCH_BYTES / 2),
+            bytes: Vec::with_capacity(BATCH_BYTES),
             steps: Vec::with_capacity(BATCH_EVENTS),
+            answers: Vec::new(),
             handed,
             place: None,
             claimed: AtomicBool::new(false),
@@ -297,10 +319,19 @@ impl Worker {
             if mine.is_some() {
                 self.shared.unclaimed.fetch_sub(1, Ordering::Relaxed);
             }
-            let mut raised = Vec::new();
-            for step in &batch.steps {
-                self.follow(&batch, step, mine.is_some().then_some(&mut raised));
+            let (mut raised, mut from) = (Vec::new(), 0);
+            let mut answers = batch.answers.iter().peekable();
+            for (at, step) in batch.steps.iter().enumerate() {
+                let to = step.end as usize;
+                let bytes = batch.bytes.get(from..to).unwrap_or_default();
+                from = to;
+                if let Some((_, answers)) = answers.next_if(|(of, _)| *of == at) {
+                    self.state.hear(answers);
+                }
+                self.follow(step, bytes, mine.is_some().then_some(&mut raised));
             }
+            // The memory goes back before anybody waits for the channels.
+            drop(batch);
             if let Some(place) = mine {
                 let outputs = &self.shared.book.outputs;
                 self.shared.desk.fill(place, raised, |(alert, routes)| {
@@ -311,8 +342,7 @@ impl Worker {
     }
 
     /// Does with this state what was done with the first one; asks the rules if alerts are wanted.
-    fn follow(&mut self, batch: &Batch, step: &Step, raised: Option<&mut Vec<Raised>>) {
-        let bytes = batch.bytes.get(step.at.clone()).unwrap_or_default();
+    fn follow(&mut self, step: &Step, bytes: &[u8], raised: Option<&mut Vec<Raised>>) {
         if step.what == What::Told {
             self.state.containers.told(bytes);
             return;
@@ -322,7 +352,6 @@ impl Worker {
         };
         if step.what != What::Asked {
             self.judge.note(&event);
-            self.state.hear(&step.answers);
             self.subject = self.state.apply(&event);
             if self.state.containers.has_news() {
                 // The reading thread does what is to be done.

@@ -108,16 +108,16 @@ fn an_event_that_waited_sees_what_was_told_meanwhile() {
         }
     };
     // Enough that batches end in between.
-    for number in 1..=500 {
+    for number in 1..=2_000 {
         take(&mut crew, number, true);
     }
-    take(&mut crew, 501, false);
+    take(&mut crew, 2_001, false);
     let json = format!(r#"{{"container":{{"type":11,"id":"{ID}","name":"web"}}}}"#);
     crew.told(json.as_bytes());
-    let waited = moved(501);
+    let waited = moved(2_001);
     let waited = Delivery {
         event: Event::parse(&waited).unwrap(),
-        number: 501,
+        number: 2_001,
         cpu: 0,
     };
     crew.batch.handed = true;
@@ -127,10 +127,10 @@ fn an_event_that_waited_sees_what_was_told_meanwhile() {
     crew.finish();
     drop(judge);
     Arc::into_inner(book).unwrap().outputs.finish();
-    let mut want: Vec<String> = (1..=500)
+    let mut want: Vec<String> = (1..=2_000)
         .map(|number| format!("{number} <NA> {:09} /{number}/", number - 1))
         .collect();
-    want.push("501 web 000000500 /501/".to_owned());
+    want.push("2001 web 000002000 /2001/".to_owned());
     let kept = kept.all();
     let differ = kept.iter().zip(&want).find(|(kept, want)| kept != want);
     assert_eq!(differ, None);
