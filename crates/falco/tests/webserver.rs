@@ -51,7 +51,15 @@ impl Falco {
     }
 
     fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        // Between two servers of a reload there is none.
+        let stream = loop {
+            match TcpStream::connect(("127.0.0.1", self.port)) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
