@@ -24,6 +24,7 @@ use crate::{
     judge::{Judge, Rulebook},
     log,
     metrics::{Board, Figures},
+    narrow::Narrowed,
     outputs,
     reload::{Message, Reloader},
     run::{Signals, is_set, whole},
@@ -71,6 +72,8 @@ pub(crate) enum Pause {
     End,
     /// There is another set.
     Reload(Box<Set>),
+    /// It is known what the kernel has to send.
+    Narrow(Box<Narrowed>),
 }
 
 impl Engine {
@@ -191,6 +194,7 @@ impl Engine {
             if is_set(&reloader.called) {
                 match reloader.message() {
                     Some(Message::Ready(set)) => return Ok(Pause::Reload(set)),
+                    Some(Message::Narrowed(narrowed)) => return Ok(Pause::Narrow(narrowed)),
                     Some(Message::Failed(error)) => self.tell(restart_failed(&error)),
                     None => {}
                 }

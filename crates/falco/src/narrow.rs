@@ -1,5 +1,11 @@
 //! What the kernel need not send: derived from the rules, put into the probe's terms, told to the user.
 
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
 use falco_event::SyscallCode;
 use falco_rules::{
     RuleSet,
@@ -9,7 +15,9 @@ use falco_sources::probe::{self, RealPaths};
 
 use crate::{
     config::{Config, Engine},
+    judge::Rulebook,
     log::{self, Level},
+    set::Set,
 };
 
 /// Calls without which the state would not learn that a descriptor is no longer what it was.
@@ -78,6 +86,32 @@ pub(crate) fn leave_closing(
         && pushdown::closes(rules, Some(conditions)).is_none()
     {
         calls.retain(|call| call.info().name != "close");
+    }
+}
+
+/// Derives what the kernel has to send for a set, while its source is opened.
+pub(crate) struct Narrowing(JoinHandle<Narrowed>);
+
+/// What the kernel has to send for rules; `None`: everything.
+pub(crate) struct Narrowed {
+    pub(crate) book: Arc<Rulebook>,
+    pub(crate) filter: Option<probe::Filter>,
+}
+
+impl Narrowing {
+    pub(crate) fn start(set: &Set) -> io::Result<Narrowing> {
+        let (config, book, calls) = (set.config.clone(), Arc::clone(&set.book), set.calls.clone());
+        let thread = thread::Builder::new().name("narrow".into());
+        let thread = thread.spawn(move || {
+            let filter = derive(&config, &book.rules, book.routing.conditions(), &calls);
+            Narrowed { book, filter }
+        });
+        thread.map(Narrowing)
+    }
+
+    /// Waits for it. `None`: it could not be derived, and the kernel sends everything.
+    pub(crate) fn finish(self) -> Option<Narrowed> {
+        self.0.join().ok()
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     actions::{self, say},
     cli::Options,
     log::{self, Level},
+    narrow::{Narrowed, Narrowing},
     run::{self, Prepared},
     set::{Retired, Set},
 };
@@ -42,12 +43,15 @@ pub(crate) enum Message {
     Ready(Box<Set>),
     /// Why it stays as it is.
     Failed(String),
+    /// What the kernel has to send for the rules that the program started with.
+    Narrowed(Box<Narrowed>),
 }
 
 /// The thread that reloads.
 pub(crate) struct Reloader {
     /// Set while a message waits.
     pub(crate) called: Arc<AtomicBool>,
+    sender: SyncSender<Message>,
     messages: Receiver<Message>,
     retired: Option<mpsc::Sender<Retired>>,
     stop: Arc<AtomicBool>,
@@ -74,7 +78,7 @@ impl Reloader {
             woken,
             stop: Arc::clone(&stop),
             called: Arc::clone(&called),
-            sender,
+            sender: sender.clone(),
         };
         let threads = vec![
             thread::Builder::new()
@@ -91,12 +95,28 @@ impl Reloader {
         ];
         Ok(Reloader {
             called,
+            sender,
             messages,
             retired: Some(retired),
             stop,
             wake,
             threads,
         })
+    }
+
+    /// Hands over what the kernel has to send as soon as it is known.
+    pub(crate) fn narrow(&mut self, narrowing: Narrowing) -> anyhow::Result<()> {
+        let (sender, called) = (self.sender.clone(), Arc::clone(&self.called));
+        let thread = thread::Builder::new().name("narrow".into());
+        let thread = thread.spawn(move || {
+            let narrowed = narrowing.finish().map(Box::new);
+            let narrowed = narrowed.map(Message::Narrowed);
+            if narrowed.is_some_and(|narrowed| sender.send(narrowed).is_ok()) {
+                called.store(true, Ordering::Relaxed);
+            }
+        });
+        self.threads.push(thread?);
+        Ok(())
     }
 
     /// What waits, if anything.
@@ -276,7 +296,7 @@ impl Worker {
         let loaded = actions::configure(&self.options).and_then(|config| {
             crate::plugins::load(&config)?;
             run::select_sources(&config, &self.options)?;
-            let prepared = run::prepare(config, &self.options)?;
+            let prepared = run::prepare(config, &self.options, true)?;
             let paths = Paths::of(&prepared);
             Ok((Set::new(prepared)?, paths))
         });

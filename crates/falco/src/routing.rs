@@ -30,6 +30,10 @@ impl Routing {
         Routing { choosy, conditions }
     }
 
+    pub(crate) fn conditions(&self) -> &RuleSet {
+        &self.conditions
+    }
+
     /// What [`Routing::of_event`] needs to remember.
     pub(crate) fn memo(&self) -> Memo {
         self.conditions.memo()

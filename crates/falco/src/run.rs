@@ -28,7 +28,8 @@ use crate::{
     live,
     log::{self, Level},
     metrics::Board,
-    narrow, privileges,
+    narrow::{self, Narrowing},
+    privileges,
     reload::Reloader,
     rules,
     set::Set,
@@ -84,8 +85,12 @@ pub(crate) struct Prepared {
     pub(crate) rules_folders: Vec<PathBuf>,
 }
 
-/// Loads the rules of a configuration.
-pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepared> {
+/// Loads the rules of a configuration. Deriving what the kernel has to send takes longer than all else, and can be left for later.
+pub(crate) fn prepare(
+    config: Config,
+    options: &Options,
+    derives: bool,
+) -> anyhow::Result<Prepared> {
     let texts = rules::texts(&config, options)?;
     let (mut loader, mut catalogue) = rules::load(&config, &texts.files)?;
     let conditions = rules::conditions(&config, &mut loader, &mut catalogue)?;
@@ -98,8 +103,7 @@ pub(crate) fn prepare(config: Config, options: &Options) -> anyhow::Result<Prepa
     }
     let mut calls = syscalls::select(&config, &rules);
     narrow::leave_closing(&config, &rules, &conditions, &mut calls);
-    // Nobody sees what a dry run does not tell.
-    let filter = (!options.dry_run || log::shows(Level::Debug))
+    let filter = derives
         .then(|| narrow::derive(&config, &rules, &conditions, &calls))
         .flatten();
     let extra = narrow::Extra::of(&rules, &calls);
@@ -185,7 +189,8 @@ fn check_rings(config: &Config) -> anyhow::Result<()> {
 
 /// Watches, or replays.
 pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
-    let prepared = prepare(config, options)?;
+    // Nobody sees what a dry run does not tell.
+    let prepared = prepare(config, options, options.dry_run && log::shows(Level::Debug))?;
     if options.dry_run {
         let skip = |what: &str| log::line(Level::Debug, &format!("Skipping {what} in dry-run"));
         skip("outputs initialization");
@@ -210,11 +215,14 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
         })?;
     }
     rules::say_enabled(&prepared.rules);
-    let reloader = Reloader::start(options, &prepared)?;
+    let mut reloader = Reloader::start(options, &prepared)?;
     let set = Set::new(prepared)?;
+    // Until it is there the kernel sends everything.
+    let narrowing = Narrowing::start(&set)?;
     let board = Arc::new(Board::default());
     let mut web = Web::start(&set.config, &board)?;
     let (mut source, mut state) = open(&set)?;
+    reloader.narrow(narrowing)?;
     board.set_open(set.config.metrics.enabled);
     let mut engine = Engine::new(set, options, Arc::clone(&board), &mut state);
     let started = Instant::now();
@@ -228,6 +236,15 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
                 let config = &engine.set().config;
                 board.set_open(config.metrics.enabled);
                 Web::reload(&mut web, config, &board);
+            }
+            Ok(Pause::Narrow(narrowed)) => {
+                let of_these = Arc::ptr_eq(&narrowed.book, &engine.set().book);
+                if let Source::Live(live) = &mut source
+                    && of_these
+                    && let Err(error) = live.refilter(narrowed.filter.as_ref())
+                {
+                    break Err(explain(&error));
+                }
             }
             Ok(Pause::End) => break Ok(()),
             Err(error) => break Err(error),
