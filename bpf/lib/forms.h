@@ -14,41 +14,25 @@ static __always_inline void put_path_arg(struct scratch *s, const struct call *c
 	put_str_user(s, arg_ptr(call, index));
 }
 
-/* A result, then what the statements put. */
-#define RESULT_AND(name, event, group, ...)       \
-	SYSCALL(name)                             \
-	{                                         \
-		struct scratch *s = BEGIN(event); \
-		if (!s)                           \
-			return;                   \
-		put_s64(s, call->ret);            \
-		__VA_ARGS__;                      \
-		event_send(s, group);             \
+/* A result, then what the statements put: of a call of such a kind, sent so. */
+#define RESULT_AND_BY(kind, send, name, event, group, ...) \
+	kind(name)                                         \
+	{                                                  \
+		struct scratch *s = BEGIN(event);          \
+		if (!s)                                    \
+			return;                            \
+		put_s64(s, call->ret);                     \
+		__VA_ARGS__;                               \
+		send(s, group);                            \
 	}
+
+#define RESULT_AND(...) RESULT_AND_BY(SYSCALL, event_send, __VA_ARGS__)
 
 /* The same for calls on paths, whose names may be looked at twice. */
-#define RESULT_AND_NAMES(name, event, ...)        \
-	SYSCALL(name)                             \
-	{                                         \
-		struct scratch *s = BEGIN(event); \
-		if (!s)                           \
-			return;                   \
-		put_s64(s, call->ret);            \
-		__VA_ARGS__;                      \
-		send_named(s, DROP_DIR_FILE);     \
-	}
+#define RESULT_AND_NAMES(name, event, ...) RESULT_AND_BY(SYSCALL, send_named, name, event, DROP_DIR_FILE, __VA_ARGS__)
 
 /* The same for calls of the 32-bit interface alone. */
-#define RESULT_AND_32(name, event, group, ...)    \
-	SYSCALL_32(name)                          \
-	{                                         \
-		struct scratch *s = BEGIN(event); \
-		if (!s)                           \
-			return;                   \
-		put_s64(s, call->ret);            \
-		__VA_ARGS__;                      \
-		event_send(s, group);             \
-	}
+#define RESULT_AND_32(...) RESULT_AND_BY(SYSCALL_32, event_send, __VA_ARGS__)
 
 /* A result that cannot be an error and is an id. */
 #define ID_OF_CALLER(name, event)                 \
