@@ -3,7 +3,8 @@
  * guarded, a load one. To be included behind bpf_core_read.h.
  *
  * bpf_rdonly_cast (6.2) says that an address is that of a structure. What is loaded from it is a number if the field is one, so the
- * structures are those that begin with a number of the size that is wanted. As with the helper, an address where nothing is gives 0.
+ * structures are those that begin with a number of the size that is wanted, and that come early in the kernel's description of itself: their
+ * numbers stay what they are where it is cut down (crates/probe/src/types.rs). As with the helper, an address where nothing is gives 0.
  *
  * All is compiled twice, with READ_BY_LOADS and without, and the loader takes what the kernel can do. With both in one program the verifier
  * would remove one of them at each place where something is read, each time moving all that follows: a sixth of all its time. */
@@ -29,7 +30,7 @@ static __always_inline long read_kernel(void *to, u32 size, const void *from)
 #ifdef READ_BY_LOADS
 	switch (size) {
 	case 8: LOAD(to, u64, from, struct thread_info, flags);
-	case 4: LOAD(to, u32, from, struct fdtable, max_fds);
+	case 4: LOAD(to, u32, from, struct upid, nr);
 	case 2: LOAD(to, u16, from, struct inode, i_mode);
 	}
 #endif
