@@ -168,22 +168,25 @@ SHARED u32 group_at(u64 groups_at, u32 index)
 	return group;
 }
 
+/* A step of the search for a group: how many are known not to be above it, so many more if the last of those is not either. The result of
+ * a shared function is any number to the verifier; of one that it follows, older kernels try every way through the search. */
+SHARED u32 groups_below(u64 groups_at, u32 group, u32 below, u32 more)
+{
+	return group_at(groups_at, below + more - 1) <= group ? below + more : below;
+}
+
 /* Whether a group is among the supplementary groups: the last of those that are not above it. */
 SHARED bool has_group(u64 cred_at, u32 group)
 {
 	const struct cred *cred = (void *)cred_at;
 	u64 groups = (u64)BPF_CORE_READ(cred, group_info);
-	u32 below = 0, last = ~group, found;
+	u32 below = 0;
 	int i;
 
-	for (i = GROUPS_STEPS_MAX - 1; i >= 0; i--) {
-		found = group_at(groups, below + (1 << i) - 1);
-		if (found <= group) {
-			below += 1 << i;
-			last = found;
-		}
-	}
-	return last == group;
+#pragma unroll
+	for (i = GROUPS_STEPS_MAX - 1; i >= 0; i--)
+		below = groups_below(groups, group, below, 1U << i);
+	return below && group_at(groups, below - 1) == group;
 }
 
 /* Whether the task may write to its executable, as far as modes and capabilities tell. */
