@@ -268,7 +268,7 @@ SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
 	s->data[(s->end - 1) & EVENT_MASK] = '=';
 	node = BPF_CORE_READ(state, cgroup, kn);
 	/* In the one hierarchy of version 2 all subsystems have the same path. */
-	if (s->cgroup == (u64)node) {
+	if (node && s->cgroup == (u64)node) {
 		length = s->cgroup_length & EVENT_MASK;
 		if (bpf_probe_read_kernel(&s->data[s->end & EVENT_MASK], length, &s->data[s->cgroup_path & EVENT_MASK]))
 			return 0;

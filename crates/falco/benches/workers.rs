@@ -2,9 +2,12 @@
 //! rules are few, and where rules match nothing.
 //!
 //! A capture is replayed as fast as it goes, so what is measured is the work on events, not the kernel's part. The capture is made here:
-//! processes that start, open, connect, write and end. `CAPTURE=FILE` takes another (inflated, or unpacking counts), `RUNS=N` repeats more
+//! processes that start, open, read, close and end. `CAPTURE=FILE` takes another (inflated, or unpacking counts), `RUNS=N` repeats more
 //! often.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+#[path = "../tests/harness/recording.rs"]
+mod recording;
 
 use std::{
     env,
@@ -15,9 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use falco_capture::{Machine, Reader, Writer};
-use falco_event::{Builder, Event, codes};
-use falco_state::{State, Thread};
+use falco_capture::Reader;
+use falco_event::{Builder, codes};
+use recording::Recording;
 
 const NOTHING: &str = "
 - rule: nothing
@@ -155,35 +158,19 @@ fn heavy() -> String {
     rules
 }
 
-/// A capture of processes that start, open, read, connect, write and end, and of one that does much.
+/// A capture of processes that start, open, read, close and end.
 fn record(path: &Path) {
     const SHELL: i64 = 100;
-    let mut state = State::default();
-    for (tid, ptid) in [(1, 0), (50, 1), (SHELL, 50)] {
-        state.add_thread(Thread {
-            tid,
-            pid: tid,
-            ptid,
-            vtid: tid,
-            vpid: tid,
-            ..Thread::default()
-        });
-    }
-    state.settle();
+    const COMPILER: &[u8] = b"-quiet\0-imultiarch\0x86_64-linux-gnu\0-D_GNU_SOURCE\0main.cc\0";
     let file = fs::File::create(path).unwrap();
-    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
-    let mut time_ns = 1_000_000_000;
-    let mut write = |builder: &dyn Fn(u64) -> Vec<u8>| {
-        time_ns += 1_000;
-        let event = builder(time_ns);
-        writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
-    };
+    let processes = [(1, 0), (50, 1), (SHELL, 50)];
+    let mut recording = Recording::new(file, &processes, 1_000_000_000, 1_000);
     for round in 0..4_000_i64 {
         let tid = 1_000 + round;
-        write(&|time| child(time, tid, SHELL));
+        recording.child(tid, SHELL, "/usr/bin/cc1plus", COMPILER, "cc1plus");
         for file in 0..20 {
             let name = format!("/usr/lib/x86_64-linux-gnu/package-{round}/lib{file}.so.{file}");
-            write(&|time| {
+            recording.add(|time| {
                 Builder::new(codes::SYSCALL_OPENAT_2_X, time, tid)
                     .i64(3)
                     .i64(-100)
@@ -192,59 +179,17 @@ fn record(path: &Path) {
                     .u32(0)
                     .u32(5)
                     .u64(77)
-                    .finish()
             });
-            write(&|time| {
+            recording.add(|time| {
                 Builder::new(codes::SYSCALL_READ_X, time, tid)
                     .i64(832)
                     .bytes(&[0x7f; 80])
                     .i64(3)
                     .u32(832)
-                    .finish()
             });
-            write(&|time| {
-                Builder::new(codes::SYSCALL_CLOSE_X, time, tid)
-                    .i64(0)
-                    .i64(3)
-                    .finish()
-            });
+            recording.close(tid);
         }
-        write(&|time| {
-            Builder::new(codes::PROCEXIT_1_E, time, tid)
-                .i64(0)
-                .i64(0)
-                .u8(0)
-                .u8(0)
-                .i64(1)
-                .finish()
-        });
+        recording.exit(tid);
     }
-    writer.finish().unwrap();
-}
-
-/// The event of a clone as the child sees it.
-fn child(time_ns: u64, tid: i64, parent: i64) -> Vec<u8> {
-    Builder::new(codes::SYSCALL_CLONE_20_X, time_ns, tid)
-        .i64(0)
-        .str(b"/usr/bin/cc1plus")
-        .bytes(b"-quiet\0-imultiarch\0x86_64-linux-gnu\0-D_GNU_SOURCE\0main.cc\0")
-        .i64(tid)
-        .i64(tid)
-        .i64(parent)
-        .str(b"/home/somebody/work")
-        .i64(1024)
-        .u64(0)
-        .u64(0)
-        .u32(0)
-        .u32(0)
-        .u32(0)
-        .str(b"cc1plus")
-        .bytes(b"cpu=/user.slice\0")
-        .u32(0)
-        .u32(0)
-        .u32(0)
-        .i64(tid)
-        .i64(tid)
-        .u64(0)
-        .finish()
+    recording.finish();
 }

@@ -17,7 +17,8 @@ use crate::{routing::Routing, set::Labels};
 /// The rules, and what becomes of their matches: the same for all who judge.
 pub(crate) struct Rulebook {
     pub(crate) catalogue: Catalogue,
-    pub(crate) rules: RuleSet,
+    /// By itself, so that who derives from the rules does not keep the channels from ending.
+    pub(crate) rules: Arc<RuleSet>,
     pub(crate) matching: Matching,
     /// The rules' names, sources and tags, as alerts hold them.
     pub(crate) labels: Vec<Labels>,

@@ -1,10 +1,6 @@
 //! What the kernel need not send: derived from the rules, put into the probe's terms, told to the user.
 
-use std::{
-    io,
-    sync::Arc,
-    thread::{self, JoinHandle},
-};
+use std::sync::Arc;
 
 use falco_event::SyscallCode;
 use falco_rules::{
@@ -15,7 +11,6 @@ use falco_sources::probe::{self, RealPaths};
 
 use crate::{
     config::{Config, Engine},
-    judge::Rulebook,
     log::{self, Level},
     set::Set,
 };
@@ -33,13 +28,14 @@ pub(crate) struct Extra {
 }
 
 impl Extra {
-    pub(crate) fn of(rules: &RuleSet, calls: &[SyscallCode]) -> Extra {
-        let marks = pushdown::asking(rules, &["evt.is_tampered", "evt.is_unverified"]);
+    pub(crate) fn of(rules: &RuleSet, conditions: &RuleSet, calls: &[SyscallCode]) -> Extra {
+        let asking = |fields: &[&str]| pushdown::asking(rules, conditions, fields);
+        let marks = asking(&["evt.is_tampered", "evt.is_unverified"]);
         let asked = |call: &&SyscallCode| {
             let exit = call.info().exit;
             probe::has_names(**call) && exit.is_some_and(|exit| marks.contains(exit))
         };
-        let of_paths = pushdown::asking(rules, &["fd.realpath"]);
+        let of_paths = asking(&["fd.realpath"]);
         let mut of_paths = of_paths.iter().filter(|code| !code.is_enter()).peekable();
         let real_paths = if of_paths.peek().is_none() {
             RealPaths::None
@@ -81,37 +77,25 @@ pub(crate) fn leave_closing(
     calls: &mut Vec<SyscallCode>,
 ) {
     let asked = config.custom_syscalls.iter().any(|name| name == "close");
-    if may_leave_out(config).is_ok()
-        && !asked
-        && pushdown::closes(rules, Some(conditions)).is_none()
-    {
+    if may_leave_out(config).is_ok() && !asked && pushdown::closes(rules, conditions).is_none() {
         calls.retain(|call| call.info().name != "close");
     }
 }
 
-/// Derives what the kernel has to send for a set, while its source is opened.
-pub(crate) struct Narrowing(JoinHandle<Narrowed>);
-
 /// What the kernel has to send for rules; `None`: everything.
 pub(crate) struct Narrowed {
-    pub(crate) book: Arc<Rulebook>,
+    pub(crate) rules: Arc<RuleSet>,
     pub(crate) filter: Option<probe::Filter>,
 }
 
-impl Narrowing {
-    pub(crate) fn start(set: &Set) -> io::Result<Narrowing> {
-        let (config, book, calls) = (set.config.clone(), Arc::clone(&set.book), set.calls.clone());
-        let thread = thread::Builder::new().name("narrow".into());
-        let thread = thread.spawn(move || {
-            let filter = derive(&config, &book.rules, book.routing.conditions(), &calls);
-            Narrowed { book, filter }
-        });
-        thread.map(Narrowing)
-    }
-
-    /// Waits for it. `None`: it could not be derived, and the kernel sends everything.
-    pub(crate) fn finish(self) -> Option<Narrowed> {
-        self.0.join().ok()
+/// Derives it for a set, to be called while its source is opened.
+pub(crate) fn later(set: &Set) -> impl FnOnce() -> Narrowed + Send + use<> {
+    let (config, calls) = (set.config.clone(), set.calls.clone());
+    let rules = Arc::clone(&set.book.rules);
+    let conditions = Arc::clone(set.book.routing.conditions());
+    move || Narrowed {
+        filter: derive(&config, &rules, &conditions, &calls),
+        rules,
     }
 }
 
@@ -125,13 +109,18 @@ pub(crate) fn derive(
     let Engine::Probe { .. } = config.engine else {
         return None;
     };
-    match may_leave_out(config).and_then(|()| pushdown::derive(rules, Some(conditions))) {
+    match may_leave_out(config).and_then(|()| pushdown::derive(rules, conditions)) {
         Ok(mut filter) => {
             let watched = |name: &&str| calls.iter().any(|call| call.info().name == *name);
             if let Some(missing) = REPLACING.iter().find(|name| !watched(name)) {
                 filter
                     .files
                     .get_or_insert_with(|| format!("{missing} is not watched"));
+            }
+            if watched(&"close") {
+                filter
+                    .closes
+                    .get_or_insert_with(|| "base_syscalls names it".to_owned());
             }
             log::line(Level::Debug, "Events that the kernel sends, by call:");
             for line in filter.to_string().lines() {

@@ -26,7 +26,7 @@ use crate::{
     actions::{self, say},
     cli::Options,
     log::{self, Level},
-    narrow::{Narrowed, Narrowing},
+    narrow::Narrowed,
     run::{self, Prepared},
     set::{Retired, Set},
 };
@@ -105,13 +105,15 @@ impl Reloader {
     }
 
     /// Hands over what the kernel has to send as soon as it is known.
-    pub(crate) fn narrow(&mut self, narrowing: Narrowing) -> anyhow::Result<()> {
+    pub(crate) fn narrow(
+        &mut self,
+        derive: impl FnOnce() -> Narrowed + Send + 'static,
+    ) -> anyhow::Result<()> {
         let (sender, called) = (self.sender.clone(), Arc::clone(&self.called));
         let thread = thread::Builder::new().name("narrow".into());
         let thread = thread.spawn(move || {
-            let narrowed = narrowing.finish().map(Box::new);
-            let narrowed = narrowed.map(Message::Narrowed);
-            if narrowed.is_some_and(|narrowed| sender.send(narrowed).is_ok()) {
+            let narrowed = Message::Narrowed(Box::new(derive()));
+            if sender.send(narrowed).is_ok() {
                 called.store(true, Ordering::Relaxed);
             }
         });

@@ -1,5 +1,7 @@
 //! Which alerts go to which channels.
 
+use std::sync::Arc;
+
 use falco_alerts::{Priority, Routes};
 use falco_event::EventCode;
 use falco_fields::Facts;
@@ -21,16 +23,19 @@ pub(crate) struct Choosy {
 #[derive(Debug)]
 pub(crate) struct Routing {
     choosy: Vec<Choosy>,
-    conditions: RuleSet,
+    conditions: Arc<RuleSet>,
 }
 
 impl Routing {
     /// Each condition is a rule of the set.
     pub(crate) fn new(choosy: Vec<Choosy>, conditions: RuleSet) -> Routing {
-        Routing { choosy, conditions }
+        Routing {
+            choosy,
+            conditions: Arc::new(conditions),
+        }
     }
 
-    pub(crate) fn conditions(&self) -> &RuleSet {
+    pub(crate) fn conditions(&self) -> &Arc<RuleSet> {
         &self.conditions
     }
 

@@ -28,8 +28,7 @@ use crate::{
     live,
     log::{self, Level},
     metrics::Board,
-    narrow::{self, Narrowing},
-    privileges,
+    narrow, privileges,
     reload::Reloader,
     rules,
     set::Set,
@@ -106,7 +105,7 @@ pub(crate) fn prepare(
     let filter = derives
         .then(|| narrow::derive(&config, &rules, &conditions, &calls))
         .flatten();
-    let extra = narrow::Extra::of(&rules, &calls);
+    let extra = narrow::Extra::of(&rules, &conditions, &calls);
     let workers = workers(&config, &catalogue);
     check_rings(&config)?;
     config.metrics.check()?;
@@ -218,11 +217,10 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
     let mut reloader = Reloader::start(options, &prepared)?;
     let set = Set::new(prepared)?;
     // Until it is there the kernel sends everything.
-    let narrowing = Narrowing::start(&set)?;
+    reloader.narrow(narrow::later(&set))?;
     let board = Arc::new(Board::default());
     let mut web = Web::start(&set.config, &board)?;
     let (mut source, mut state) = open(&set)?;
-    reloader.narrow(narrowing)?;
     board.set_open(set.config.metrics.enabled);
     let mut engine = Engine::new(set, options, Arc::clone(&board), &mut state);
     let started = Instant::now();
@@ -238,7 +236,7 @@ pub(crate) fn watch(config: Config, options: &Options) -> anyhow::Result<()> {
                 Web::reload(&mut web, config, &board);
             }
             Ok(Pause::Narrow(narrowed)) => {
-                let of_these = Arc::ptr_eq(&narrowed.book, &engine.set().book);
+                let of_these = Arc::ptr_eq(&narrowed.rules, &engine.set().book.rules);
                 if let Source::Live(live) = &mut source
                     && of_these
                     && let Err(error) = live.refilter(narrowed.filter.as_ref())

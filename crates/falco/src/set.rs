@@ -87,7 +87,7 @@ impl Set {
             },
             tally,
             catalogue,
-            rules,
+            rules: Arc::new(rules),
             labels,
         };
         Ok(Set {

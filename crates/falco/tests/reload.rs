@@ -5,6 +5,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "harness/recording.rs"]
+mod recording;
+
 use std::{
     fmt::Write as _,
     fs,
@@ -18,10 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use falco_capture::{Machine, Writer};
-use falco_event::{Builder, Event, codes};
-use falco_state::{State, Thread};
-
+use recording::Recording;
 const RELOADS: usize = 4;
 /// Nothing here takes that long.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -117,16 +117,8 @@ fn no_event_is_missed_while_rules_are_replaced() {
 
 /// Writes events into the capture until it is enough; how many.
 fn feed(path: &std::path::Path, enough: &AtomicBool) -> usize {
-    let mut state = State::default();
-    state.add_thread(Thread {
-        tid: 42,
-        pid: 42,
-        ptid: 1,
-        ..Thread::default()
-    });
-    state.settle();
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
-    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
+    let mut recording = Recording::new(file, &[(42, 1)], 999, 1);
     let mut count = 0;
     let started = Instant::now();
     while !enough.load(Ordering::Relaxed) && started.elapsed() < PATIENCE {
@@ -137,16 +129,12 @@ fn feed(path: &std::path::Path, enough: &AtomicBool) -> usize {
                 let mixed = (count as u64 * 32 + part).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 let _ = write!(path, "{:016x}", mixed ^ (mixed >> 29));
             }
-            let event = Builder::new(codes::SYSCALL_CHDIR_X, 1_000 + count as u64, 42)
-                .i64(0)
-                .str(path.as_bytes())
-                .finish();
-            writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
+            recording.chdir(42, &path);
             count += 1;
         }
         thread::sleep(Duration::from_millis(5));
     }
-    writer.finish().unwrap();
+    recording.finish();
     count
 }
 
@@ -248,16 +236,8 @@ fn resident_kb(pid: u32) -> u64 {
 
 /// Writes events at a rate until it is enough; how many, and how many of them are marked.
 fn feed_at_a_rate(path: &std::path::Path, enough: &AtomicBool) -> (u64, u64) {
-    let mut state = State::default();
-    state.add_thread(Thread {
-        tid: 42,
-        pid: 42,
-        ptid: 1,
-        ..Thread::default()
-    });
-    state.settle();
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
-    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
+    let mut recording = Recording::new(file, &[(42, 1)], 999, 1);
     let (mut count, mut marked) = (0_u64, 0);
     let started = Instant::now();
     while !enough.load(Ordering::Relaxed) {
@@ -266,19 +246,15 @@ fn feed_at_a_rate(path: &std::path::Path, enough: &AtomicBool) -> (u64, u64) {
             thread::sleep(Duration::from_millis(1));
             continue;
         }
-        let path: &[u8] = if count % MARKED == 0 {
-            b"/marked"
+        let path = if count % MARKED == 0 {
+            "/marked"
         } else {
-            b"/plain"
+            "/plain"
         };
         marked += u64::from(count % MARKED == 0);
-        let event = Builder::new(codes::SYSCALL_CHDIR_X, 1_000 + count, 42)
-            .i64(0)
-            .str(path)
-            .finish();
-        writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
+        recording.chdir(42, path);
         count += 1;
     }
-    writer.finish().unwrap();
+    recording.finish();
     (count, marked)
 }

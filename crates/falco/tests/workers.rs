@@ -14,10 +14,8 @@ use std::{
     time::Duration,
 };
 
-use falco_capture::{Machine, Writer};
-use falco_event::{Builder, Event, codes};
-use falco_state::{State, Thread};
-use harness::{Falco, can_watch};
+use falco_event::{Builder, codes};
+use harness::{Falco, can_watch, recording::Recording};
 
 const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
 const CONFIG: &str = "
@@ -73,30 +71,14 @@ const MILLISECOND_NS: u64 = 1_000_000;
 /// A capture of processes, each the child of the one before. What a child's events show (the name behind a descriptor, the working
 /// directory, the ancestors) was done by its parents; and it changes all the time.
 fn family(path: &Path) {
-    let mut state = State::default();
     let first = 100;
-    state.add_thread(Thread {
-        tid: first,
-        pid: first,
-        ptid: 1,
-        vtid: first,
-        vpid: first,
-        ..Thread::default()
-    });
-    state.settle();
     let file = fs::File::create(path).unwrap();
-    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
-    let mut time_ns = 1_000_000_000;
-    let mut write = |builder: &dyn Fn(u64) -> Vec<u8>| {
-        time_ns += MILLISECOND_NS;
-        let event = builder(time_ns);
-        writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
-    };
+    let mut recording = Recording::new(file, &[(first, 1)], 1_000_000_000, MILLISECOND_NS);
     for round in 0..ROUNDS {
         for process in 0..PROCESSES {
             let tid = first + process;
             let name = format!("/file/{round}/{process}");
-            write(&|time| {
+            recording.add(|time| {
                 Builder::new(codes::SYSCALL_OPEN_X, time, tid)
                     .i64(3)
                     .str(name.as_bytes())
@@ -104,71 +86,24 @@ fn family(path: &Path) {
                     .u32(0)
                     .u32(5)
                     .u64(77)
-                    .finish()
             });
-            write(&|time| {
-                Builder::new(codes::SYSCALL_CHDIR_X, time, tid)
-                    .i64(0)
-                    .str(format!("/dir/{round}/{process}").as_bytes())
-                    .finish()
-            });
+            recording.chdir(tid, &format!("/dir/{round}/{process}"));
             // The child has what its parent has opened.
-            write(&|time| child(time, tid + 1, tid, round));
-            write(&|time| {
+            let comm = format!("p{round}.{}", process + 1);
+            recording.child(tid + 1, tid, "/bin/program", b"argument\0", &comm);
+            recording.add(|time| {
                 Builder::new(codes::SYSCALL_FCHMOD_X, time, tid + 1)
                     .i64(0)
                     .i64(3)
                     .u32(0o777)
-                    .finish()
             });
-            write(&|time| {
-                Builder::new(codes::SYSCALL_CLOSE_X, time, tid + 1)
-                    .i64(0)
-                    .i64(3)
-                    .finish()
-            });
+            recording.close(tid + 1);
         }
         for process in 1..=PROCESSES {
-            write(&|time| {
-                Builder::new(codes::PROCEXIT_1_E, time, first + process)
-                    .i64(0)
-                    .i64(0)
-                    .u8(0)
-                    .u8(0)
-                    .i64(1)
-                    .finish()
-            });
+            recording.exit(first + process);
         }
     }
-    writer.finish().unwrap();
-}
-
-/// The event of a clone as the child sees it.
-fn child(time_ns: u64, tid: i64, parent: i64, round: i64) -> Vec<u8> {
-    let comm = format!("p{round}.{}", tid - 100);
-    Builder::new(codes::SYSCALL_CLONE_20_X, time_ns, tid)
-        .i64(0)
-        .str(b"/bin/program")
-        .bytes(b"argument\0")
-        .i64(tid)
-        .i64(tid)
-        .i64(parent)
-        .str(b"")
-        .i64(1024)
-        .u64(0)
-        .u64(0)
-        .u32(0)
-        .u32(0)
-        .u32(0)
-        .str(comm.as_bytes())
-        .bytes(b"")
-        .u32(0)
-        .u32(0)
-        .u32(0)
-        .i64(tid)
-        .i64(tid)
-        .u64(0)
-        .finish()
+    recording.finish();
 }
 
 const FAMILY_RULES: &str = "

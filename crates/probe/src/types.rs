@@ -60,7 +60,7 @@ impl KernelTypes {
     fn named_by(object: &[u8], kernel: &Btf<'_>) -> Option<KernelTypes> {
         let named = named::types(object)?;
         let reduced = reduce(kernel, &named)?;
-        if reduced.missing.iter().any(|name| in_module(name)) {
+        if in_modules(&reduced.missing) {
             return None;
         }
         let memory = memfd_create("kernel-types", MemfdFlags::CLOEXEC).ok()?;
@@ -172,12 +172,15 @@ impl Hints {
     }
 }
 
-/// Whether a module that is loaded has a type of that name.
-fn in_module(name: &[u8]) -> bool {
-    let whole = [b"\0", name, b"\0"].concat();
+/// Whether a module that is loaded has a type of one of the names.
+fn in_modules(names: &[&[u8]]) -> bool {
     let modules = fs::read_dir(DESCRIPTIONS).into_iter().flatten().flatten();
-    modules
-        .filter(|file| file.file_name() != "vmlinux")
-        .filter_map(|file| fs::read(file.path()).ok())
-        .any(|text| text.windows(whole.len()).any(|part| part == whole))
+    !names.is_empty()
+        && modules
+            .filter(|file| file.file_name() != "vmlinux")
+            .filter_map(|file| fs::read(file.path()).ok())
+            .any(|text| {
+                text.split(|byte| *byte == 0)
+                    .any(|word| names.contains(&word))
+            })
 }

@@ -80,6 +80,6 @@ fn loading(bencher: Bencher<'_, '_>, rules: Rules) {
 fn deriving_the_filter(bencher: Bencher<'_, '_>, rules: Rules) {
     if let Some(texts) = texts(rules) {
         let set = load(&texts);
-        bencher.bench(|| derive(black_box(&set), None));
+        bencher.bench(|| derive(black_box(&set), &RuleSet::default()));
     }
 }

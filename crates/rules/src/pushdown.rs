@@ -79,7 +79,7 @@ pub const PATH_MAX: usize = 255;
 ///
 /// # Errors
 /// Why everything has to be.
-pub fn derive(rules: &RuleSet, conditions: Option<&RuleSet>) -> Result<Filter, String> {
+pub fn derive(rules: &RuleSet, conditions: &RuleSet) -> Result<Filter, String> {
     let enabled = || rules.enabled().map(|(_, rule)| rule);
     if let Some(why) = needs::counts_events(both(rules, conditions)) {
         return Err(why);
@@ -113,21 +113,19 @@ pub fn derive(rules: &RuleSet, conditions: Option<&RuleSet>) -> Result<Filter, S
     })
 }
 
-fn both<'r>(rules: &'r RuleSet, conditions: Option<&'r RuleSet>) -> impl Iterator<Item = &'r Rule> {
-    let all = rules
-        .enabled()
-        .chain(conditions.into_iter().flat_map(RuleSet::enabled));
+fn both<'r>(rules: &'r RuleSet, conditions: &'r RuleSet) -> impl Iterator<Item = &'r Rule> {
+    let all = rules.enabled().chain(conditions.enabled());
     all.map(|(_, rule)| rule)
 }
 
 /// Why the closing of descriptors matters to the enabled rules, or to conditions on what matches them; `None` if it does not.
-pub fn closes(rules: &RuleSet, conditions: Option<&RuleSet>) -> Option<String> {
+pub fn closes(rules: &RuleSet, conditions: &RuleSet) -> Option<String> {
     needs::closes(both(rules, conditions), &rules.events())
 }
 
-/// The events of which the enabled rules ask for one of the fields, in conditions or outputs.
-pub fn asking(rules: &RuleSet, fields: &[&str]) -> EventSet {
-    needs::events_asking(rules.enabled().map(|(_, rule)| rule), fields)
+/// The events of which the enabled rules, or conditions on what matches them, ask for one of the fields.
+pub fn asking(rules: &RuleSet, conditions: &RuleSet, fields: &[&str]) -> EventSet {
+    needs::events_asking(both(rules, conditions), &rules.events(), fields)
 }
 
 /// For each call what is left once the path is known, the automaton that knows paths, and whether it does so without exceptions.

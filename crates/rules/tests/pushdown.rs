@@ -45,7 +45,7 @@ impl Set {
             assert!(result.successful(), "{}", result.render_terminal(false));
         }
         let rules = loader.finish();
-        let filter = pushdown::derive(&rules, None);
+        let filter = pushdown::derive(&rules, &RuleSet::default());
         Set {
             catalogue,
             rules,
@@ -185,6 +185,45 @@ fn directories(capture: &Path) -> BTreeSet<Vec<u8>> {
                 .is_some_and(|next| next.starts_with(&below))
     };
     given.iter().filter(is_above).cloned().collect()
+}
+
+/// What a sink asks of the events that it is for has to be known, too; of others it is not asked.
+#[test]
+fn conditions_on_what_matches_count() {
+    let mut catalogue = Catalogue::new();
+    let mut loader = Loader::new(LoaderConfig::default());
+    let rule = "- rule: a\n  desc: a\n  condition: evt.type = fchmod\n  output: \"%evt.type\"\n  priority: INFO\n";
+    assert!(loader.load("rules.yaml", rule, &mut catalogue).successful());
+    let texts = [
+        "fd.name startswith /etc",
+        "evt.type = read and fd.name = /x",
+        "fd.realpath = /x",
+        "proc.fdopencount > 1",
+    ];
+    let mut conditions = |text: &str| {
+        let named = [("sink".to_owned(), text.to_owned())];
+        loader.conditions(&named, &mut catalogue).unwrap()
+    };
+    let sets = texts.map(&mut conditions);
+    let rules = loader.finish();
+    let found = sets.each_ref().map(|set| {
+        let filter = pushdown::derive(&rules, set).unwrap();
+        let paths = pushdown::asking(&rules, set, &["fd.realpath"]);
+        (
+            filter.files.is_some(),
+            filter.closes.is_some(),
+            paths.iter().any(|code| code == codes::SYSCALL_FCHMOD_X),
+        )
+    });
+    assert_eq!(
+        found,
+        [
+            (true, false, false),
+            (false, false, false),
+            (false, false, true),
+            (true, true, false)
+        ]
+    );
 }
 
 #[test]

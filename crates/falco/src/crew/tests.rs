@@ -63,7 +63,7 @@ fn book(kept: &Kept) -> Arc<Rulebook> {
         routing: Routing::new(Vec::new(), none),
         time_field: "evt.time",
         catalogue,
-        rules,
+        rules: rules.into(),
     })
 }
 

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking and says what it skips"
 )]
 
+pub(crate) mod recording;
+
 use std::{
     fmt::Write as _,
     fs,
@@ -17,9 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use falco_capture::{Machine, Writer};
-use falco_event::{Builder, Event, codes};
-use falco_state::{State, Thread};
+use recording::Recording;
 use serde_json::Value;
 
 const START: Duration = Duration::from_mins(1);
@@ -312,24 +312,12 @@ impl Drop for Group {
 
 /// A capture of so many changes of directory, a nanosecond apart.
 pub(crate) fn write_capture(path: &Path, events: u64) {
-    let mut state = State::default();
-    state.add_thread(Thread {
-        tid: 42,
-        pid: 42,
-        ptid: 1,
-        ..Thread::default()
-    });
-    state.settle();
     let file = fs::File::create(path).unwrap();
-    let mut writer = Writer::new(file, &Machine::default(), &state, 1).unwrap();
-    for number in 0..events {
-        let event = Builder::new(codes::SYSCALL_CHDIR_X, 1_000 + number, 42)
-            .i64(0)
-            .str(b"/")
-            .finish();
-        writer.event(&Event::parse(&event).unwrap(), 0).unwrap();
+    let mut recording = Recording::new(file, &[(42, 1)], 999, 1);
+    for _ in 0..events {
+        recording.chdir(42, "/");
     }
-    writer.finish().unwrap();
+    recording.finish();
 }
 
 /// The most memory that a process had so far; 0 when it is gone.

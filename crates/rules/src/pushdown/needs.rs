@@ -154,18 +154,25 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The events that rules look at which ask for one of the fields.
-pub(super) fn events_asking<'r>(rules: impl Iterator<Item = &'r Rule>, names: &[&str]) -> EventSet {
-    let mut events = EventSet::NONE;
+/// The events that rules look at which ask for one of the fields; of `events`, which are those that rules look at.
+pub(super) fn events_asking<'r>(
+    rules: impl Iterator<Item = &'r Rule>,
+    events: &EventSet,
+    names: &[&str],
+) -> EventSet {
+    let mut asking = EventSet::NONE;
     for rule in rules {
         if asked(rule)
             .iter()
             .any(|(name, _)| names.contains(&name.as_str()))
         {
-            events.extend(&rule.reach.events);
+            let looked_at = rule.reach.events.iter();
+            looked_at
+                .filter(|code| events.contains(*code))
+                .for_each(|code| asking.insert(code));
         }
     }
-    events
+    asking
 }
 
 /// Calls whose descriptor is a directory, or ignored because the path is absolute. Directories are known.
