@@ -144,6 +144,7 @@ fn upstream_rules_find_what_is_done() {
         return;
     };
     check(
+        Falco::start,
         &["-r", &rules, "-o", "json_output=true"],
         |case| case.upstream,
         true,
@@ -152,13 +153,23 @@ fn upstream_rules_find_what_is_done() {
 
 #[test]
 fn own_rules_find_what_is_done() {
-    check(&["-o", "json_output=true"], |case| case.own, false);
+    check(
+        Falco::start_with_tracefs,
+        &["-o", "json_output=true"],
+        |case| case.own,
+        false,
+    );
 }
 
 /// One at a time: each would see what the other does.
 static ALONE: Mutex<()> = Mutex::new(());
 
-fn check(args: &[&str], rule: impl Fn(&Case) -> &'static str, with_fields: bool) {
+fn check(
+    start: impl Fn(&[&str]) -> Falco,
+    args: &[&str],
+    rule: impl Fn(&Case) -> &'static str,
+    with_fields: bool,
+) {
     if !can_watch() {
         return;
     }
@@ -169,7 +180,7 @@ fn check(args: &[&str], rule: impl Fn(&Case) -> &'static str, with_fields: bool)
     let prefix = format!("capture.path_prefix={}/recorded", dir.path().display());
     let recording = ["-o", "capture.enabled=true", "-o", "capture.mode=all_rules"];
     let length = ["-o", "capture.default_duration=600000", "-o", &prefix];
-    let mut falco = Falco::start(&[args, &recording, &length].concat());
+    let mut falco = start(&[args, &recording, &length].concat());
     for case in cases(dir.path(), &actions) {
         // A sign of its own in the environment would not be seen; the process id is.
         let mut child = Command::new(&case.command[0])

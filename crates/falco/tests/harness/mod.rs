@@ -36,8 +36,22 @@ pub(crate) struct Falco {
 impl Falco {
     /// Starts it live and returns when it is known to see: when a read of `/etc/shadow` has raised an alert.
     pub(crate) fn start(args: &[&str]) -> Falco {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_falco"))
-            .args(args)
+        Falco::start_by(Command::new(env!("CARGO_BIN_EXE_falco")).args(args))
+    }
+
+    /// The same where a tracefs is mounted, as it is on most machines: then falco gives up the capability to mount one.
+    pub(crate) fn start_with_tracefs(args: &[&str]) -> Falco {
+        let mount = "mount -t tracefs tracefs /sys/kernel/tracing && exec \"$@\"";
+        Falco::start_by(
+            Command::new("unshare")
+                .args(["--mount", "--propagation", "slave", "sh", "-c", mount, "sh"])
+                .arg(env!("CARGO_BIN_EXE_falco"))
+                .args(args),
+        )
+    }
+
+    fn start_by(command: &mut Command) -> Falco {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -154,10 +154,10 @@ pub(super) fn make_rings(
     Ok(rings)
 }
 
-/// Lets nobody write to a map any more but programs of the kernel.
+/// Lets nobody write to a map any more but programs of the kernel. By its descriptor: to open it by its number takes `CAP_SYS_ADMIN`, which is
+/// given up where it can be.
 pub(super) fn freeze(map: &MapImpl<'_, Mut>) -> libbpf_rs::Result<()> {
-    let id = map.info()?.info.id;
-    MapHandle::from_map_id(id)?.freeze()
+    MapHandle::try_from(map)?.freeze()
 }
 
 pub(super) fn map_mut<'a>(object: &'a mut Object, name: &str) -> Option<MapImpl<'a, Mut>> {
