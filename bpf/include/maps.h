@@ -47,8 +47,11 @@ static __always_inline u32 call_narrow(u32 number)
 {
 	return number < NUMBERS_MAX ? calls.narrow[masked(number, NUMBERS_MAX - 1)] : 0;
 }
-/* Whether the consumer sleeps until it is woken; it maps the word and writes it. */
-volatile u32 asleep SEC(".data.asleep");
+/* Words that the consumer maps; the same struct is in crates/probe/src/bell.rs. */
+volatile struct {
+	u32 asleep;	 /* whether the consumer sleeps until it is woken; it writes it */
+	u32 narrow_seen; /* whether a program of the 32-bit interface was started */
+} words SEC(".data.words");
 
 /* The largest event, and room behind it so that masked offsets stay inside whatever is appended. */
 #define EVENT_MAX 65536
@@ -128,14 +131,6 @@ struct {
 	__type(value, struct counters);
 	__uint(max_entries, 1);
 } counters SEC(".maps");
-
-/* Whether a program of the 32-bit interface was started. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, u32);
-	__type(value, u32);
-	__uint(max_entries, 1);
-} narrow_seen SEC(".maps");
 
 /* For the dispatcher: the program of each call, by its code in the schema. */
 struct {

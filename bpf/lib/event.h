@@ -203,7 +203,7 @@ static __always_inline void wake(void *ring)
 {
 	void *nothing = bpf_ringbuf_reserve(ring, sizeof(u64), 0);
 
-	asleep = 0;
+	words.asleep = 0;
 	if (nothing)
 		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }
@@ -258,7 +258,7 @@ static __always_inline bool event_write(struct scratch *s, enum drop_cause group
 			count->over_share++;
 		else if (ring && !bpf_ringbuf_output(ring, s->data, masked(size, EVENT_MASK), BPF_RB_NO_WAKEUP)) {
 			/* Only now, after the kernel's barrier: the consumer first says that it sleeps, then looks at the ring once more. */
-			if (asleep)
+			if (words.asleep)
 				wake(ring);
 			return true;
 		}

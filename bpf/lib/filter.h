@@ -104,8 +104,15 @@ static __always_inline s64 filter_path(const struct filter *f, struct scratch *s
 	return f->cells[at & (FILTER_CELLS - 1)];
 }
 
+/* Older verifiers would take the ways through this once for each that leads to it. */
+#ifdef READ_BY_LOADS
+#define FILTERING static __always_inline
+#else
+#define FILTERING SHARED
+#endif
+
 /* Whether a rule may match the opening of a file; `flags` as they are on the wire. */
-SHARED bool open_may_match(u32 code, s64 result, u32 flags, u64 path)
+FILTERING bool open_may_match(u32 code, s64 result, u32 flags, u64 path)
 {
 	struct filter *f = my_filter();
 	const struct filter_call *call;

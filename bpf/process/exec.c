@@ -71,10 +71,8 @@ int executed(u64 *ctx)
 SEC("tp_btf/sched_process_exec")
 int executed_narrow(u64 *ctx)
 {
-	u32 zero = 0, *seen = bpf_map_lookup_elem(&narrow_seen, &zero);
-
-	if (seen && BPF_CORE_READ(current_task(), mm, task_size) <= 1UL << 32)
-		*seen = 1;
+	if (BPF_CORE_READ(current_task(), mm, task_size) <= 1UL << 32)
+		words.narrow_seen = 1;
 	return 0;
 }
 

@@ -26,11 +26,20 @@ const NAP_MAX: Duration = Duration::from_millis(4);
 const MANY: u32 = 256;
 const FEW: u32 = 32;
 
+/// The same struct is in `bpf/include/maps.h`.
+#[repr(C)]
+struct Words {
+    /// Whether to wake us; we write it.
+    asleep: AtomicU32,
+    /// Whether a program of the 32-bit interface was started.
+    narrow_seen: AtomicU32,
+}
+
 /// Wakes the consumer.
 #[derive(Debug)]
 pub(crate) struct Bell {
-    /// The word in the probe's memory that says whether to wake us.
-    asleep: NonNull<AtomicU32>,
+    /// In the probe's memory.
+    words: NonNull<Words>,
     rings: OwnedFd,
     nap: Duration,
     /// How many events were read since the last nap.
@@ -40,7 +49,7 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
-    /// A bell for these rings; the map is of one value, which begins with the word.
+    /// A bell for these rings; the map is of one value, which begins with the words.
     pub(crate) fn new<'a>(
         map: BorrowedFd<'_>,
         rings: impl Iterator<Item = BorrowedFd<'a>>,
@@ -62,7 +71,7 @@ impl Bell {
             )
         }?;
         Ok(Bell {
-            asleep: NonNull::new(page.cast()).ok_or(io::ErrorKind::Other)?,
+            words: NonNull::new(page.cast()).ok_or(io::ErrorKind::Other)?,
             rings: epoll,
             nap: NAP_MIN,
             read: 0,
@@ -91,7 +100,7 @@ impl Bell {
             return;
         }
         self.quiet = false;
-        self.asleep().store(1, Ordering::SeqCst);
+        self.words().asleep.store(1, Ordering::SeqCst);
         // What is written after this looks at the word, what was written before is seen by us.
         fence(Ordering::SeqCst);
         if is_empty() {
@@ -106,18 +115,23 @@ impl Bell {
             }];
             let _ = epoll::wait(&self.rings, &mut ready, Some(&timeout));
         }
-        self.asleep().store(0, Ordering::Relaxed);
+        self.words().asleep.store(0, Ordering::Relaxed);
     }
 
-    fn asleep(&self) -> &AtomicU32 {
-        // SAFETY: the page is mapped as long as we are and starts with this aligned word; others only read and write it whole.
-        unsafe { self.asleep.as_ref() }
+    /// Whether a program of the 32-bit interface was started since the probe was loaded.
+    pub(crate) fn narrow_seen(&self) -> bool {
+        self.words().narrow_seen.load(Ordering::Relaxed) != 0
+    }
+
+    fn words(&self) -> &Words {
+        // SAFETY: the page is mapped as long as we are and starts with these aligned words; others only read and write them whole.
+        unsafe { self.words.as_ref() }
     }
 }
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        let page = self.asleep.as_ptr().cast();
+        let page = self.words.as_ptr().cast();
         // SAFETY: mapped in `new` with this length; no reference outlives us.
         let _ = unsafe { munmap(page, rustix::param::page_size()) };
     }

@@ -180,7 +180,9 @@ impl Probe {
             let found = self.rings.find();
             if !found || self.unattended > ATTEND {
                 self.unattended = 0;
-                self.loaded.attend();
+                if self.bell.narrow_seen() {
+                    self.loaded.attend();
+                }
             }
             if found {
                 break;

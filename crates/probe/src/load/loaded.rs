@@ -74,7 +74,7 @@ impl Loaded {
             detail: String::new(),
         };
         let mut maps = self.maps.maps();
-        let map = maps.find(|map| map.name().to_string_lossy().ends_with(".data.asleep"));
+        let map = maps.find(|map| map.name().to_string_lossy().ends_with(".data.words"));
         let map = map.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         Bell::new(map.as_fd(), self.rings.iter().map(AsFd::as_fd)).map_err(failed)
     }
@@ -110,14 +110,9 @@ impl Loaded {
         Ok(())
     }
 
-    /// Attaches to the calls of the other interfaces, if they were waited for and a program has come that makes them.
+    /// Attaches to the calls of the other interfaces, if they were waited for: a program has come that makes them.
     pub(crate) fn attend(&mut self) {
         if self.foreign != Watch::Waiting {
-            return;
-        }
-        let map = self.maps.maps().find(|map| map.name() == "narrow_seen");
-        let seen = map.and_then(|map| map.lookup(&[0; 4], MapFlags::ANY).ok().flatten());
-        if seen.is_none_or(|seen| seen == [0; 4]) {
             return;
         }
         // If the kernel refuses what it took before, asking again would not help.
