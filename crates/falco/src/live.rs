@@ -77,6 +77,12 @@ pub(crate) fn open(set: &Set) -> Result<(Source, State), SourceError> {
                  false. It takes tracefs and the tracepoints of system calls.",
             );
         }
+        if live.probe().lacks_rings() {
+            log::warning(
+                "Operations of io_uring are not seen: by them programs open, connect or delete without a system call. It takes tracefs and \
+                 Linux 6.0.",
+            );
+        }
         log::info(&match live.not_dumped() {
             None => "Processes that run already: told by the kernel's iterators.".to_owned(),
             Some(cause) => format!("Processes that run already: read from /proc ({cause})."),

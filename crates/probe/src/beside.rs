@@ -89,10 +89,15 @@ const REPORTED: u16 = u16::MAX;
 /// As many operations as the probe has room for (`OPS_MAX` in bpf/uring/request.h).
 const OPERATIONS_MAX: usize = 64;
 
-const URING: [(&str, &str); 2] = [
-    ("io_uring/io_uring_submit_req", "uring_submitted"),
-    ("io_uring/io_uring_complete", "uring_completed"),
-];
+/// The programs at the submission and at the completion of every operation of `io_uring`.
+pub(crate) const SUBMITTED: &str = "uring_submitted";
+const COMPLETED: &str = "uring_completed";
+
+/// The tracepoint at the submission, by what it is called; it got its name with 6.3.
+const SUBMISSION: &str = "io_uring_submit_req";
+const SUBMISSION_BEFORE: &str = "io_uring_submit_sqe";
+/// Before this it tells of a request without giving it.
+const SUBMISSION_SINCE: (u32, u32) = (6, 0);
 
 /// The programs to load.
 #[derive(Debug)]
@@ -105,6 +110,10 @@ pub(crate) struct Beside {
     pub(crate) calls: BTreeSet<SyscallCode>,
     /// Whether each operation of `io_uring` is reported: by the code of its call if its parameters are not.
     pub(crate) operations: [u16; OPERATIONS_MAX],
+    /// The tracepoint at the submission of operations.
+    pub(crate) submission: Option<&'static str>,
+    /// Whether operations of `io_uring` were asked for, and the kernel lacks what it takes to see them.
+    pub(crate) lacks_rings: bool,
 }
 
 impl Beside {
@@ -115,6 +124,8 @@ impl Beside {
             completions: BTreeMap::new(),
             calls: BTreeSet::new(),
             operations: [0; OPERATIONS_MAX],
+            submission: None,
+            lacks_rings: false,
         };
         let has = |tracepoint: &str| tracefs.is_some_and(|tracefs| tracefs.has(tracepoint));
         for code in calls {
@@ -137,11 +148,15 @@ impl Beside {
                 }
             }
         }
-        if URING.iter().any(|(tracepoint, _)| !has(tracepoint)) {
-            beside.completions.clear();
+        if !beside.has_rings() {
+            return beside;
         }
-        if beside.has_rings() {
-            beside.programs.extend(URING.map(|(_, program)| program));
+        beside.submission = tracefs.and_then(submission);
+        beside.lacks_rings = beside.submission.is_none();
+        if beside.lacks_rings {
+            beside.completions.clear();
+        } else {
+            beside.programs.extend([SUBMITTED, COMPLETED]);
         }
         beside
     }
@@ -152,11 +167,40 @@ impl Beside {
     }
 }
 
+/// The tracepoint at which requests are submitted, where those and their completions can be seen.
+fn submission(tracefs: &Tracefs) -> Option<&'static str> {
+    let has = |tracepoint: &str| tracefs.has(&format!("io_uring/{tracepoint}"));
+    if !has("io_uring_complete") {
+        return None;
+    }
+    if has(SUBMISSION) {
+        return Some(SUBMISSION);
+    }
+    let release = rustix::system::uname();
+    let is_given = version(&release.release().to_string_lossy()) >= SUBMISSION_SINCE;
+    (is_given && has(SUBMISSION_BEFORE)).then_some(SUBMISSION_BEFORE)
+}
+
+/// The first two numbers of a kernel's release.
+fn version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut next = || numbers.next()?.parse().ok();
+    (next().unwrap_or(0), next().unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use falco_event::codes::GENERIC_X;
 
     use super::*;
+
+    #[test]
+    fn releases_have_versions() {
+        assert_eq!(version("5.10.0-46-cloud-amd64"), (5, 10));
+        assert_eq!(version("6.1.192-2"), (6, 1));
+        assert_eq!(version("7.0-rc1"), (7, 0));
+        assert_eq!(version(""), (0, 0));
+    }
 
     #[test]
     fn operations_without_parameters_are_those_of_calls_without() {

@@ -244,6 +244,11 @@ impl Probe {
         self.loaded.refused()
     }
 
+    /// Whether operations of `io_uring` would do what the calls asked for do, and the kernel does not show them.
+    pub fn lacks_rings(&self) -> bool {
+        self.loaded.lacks_rings()
+    }
+
     /// The calls that were asked for and that the probe cannot report.
     pub fn unsupported(&self) -> &[SyscallCode] {
         self.loaded.unsupported()

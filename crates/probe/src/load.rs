@@ -154,6 +154,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         refused: Vec::new(),
         foreign_set,
         unsupported,
+        lacks_rings: beside.lacks_rings,
         compared: names.tracepoints.len(),
         reports_files: config.filter.as_ref().is_none_or(|filter| filter.files),
         reports_closing,

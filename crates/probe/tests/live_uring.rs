@@ -1,5 +1,5 @@
 //! Operations of `io_uring`, which no system call shows: the same events as of the calls that would do the same.
-#![allow(unsafe_code, clippy::unwrap_used)]
+#![allow(unsafe_code, clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "support/live.rs"]
 mod live;
@@ -7,6 +7,7 @@ mod live;
 use std::ffi::CString;
 
 use falco_event::{Event, SyscallCode};
+use falco_probe::Probe;
 use live::{Notes, call, ptr, said};
 
 const CALLS: &[&str] = &[
@@ -27,6 +28,16 @@ const CALLS: &[&str] = &[
 ];
 
 const SETUP_SQPOLL: u32 = 2;
+
+/// A probe for calls, or `None` with a printed line where it does not see rings.
+fn open(calls: &[&str]) -> Option<Probe> {
+    let probe = live::open(calls, None)?;
+    if probe.lacks_rings() {
+        println!("skipped: the kernel does not show operations of io_uring");
+        return None;
+    }
+    Some(probe)
+}
 
 /// A ring, without a library: the kernel's interface alone.
 struct Ring {
@@ -121,7 +132,7 @@ const CWD_32: u32 = libc::AT_FDCWD as u32;
 /// Opens, makes, renames and removes; with a table of files, too.
 #[allow(clippy::too_many_lines)] // one operation after the other
 fn files(flags: u32) {
-    let Some(mut probe) = live::probe(CALLS) else {
+    let Some(mut probe) = open(CALLS) else {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
@@ -241,7 +252,7 @@ fn files_by_a_polled_ring() {
 
 #[test]
 fn sockets_by_a_ring() {
-    let Some(mut probe) = live::probe(CALLS) else {
+    let Some(mut probe) = open(CALLS) else {
         return;
     };
     let mut seen = live::in_child(&mut probe, |notes: Notes| {
@@ -328,7 +339,7 @@ fn sockets_by_a_ring() {
 /// What is not asked for is not reported, and a plain call beside a ring is reported once.
 #[test]
 fn a_plain_call_beside_a_ring() {
-    let Some(mut probe) = live::open(&["openat"], None) else {
+    let Some(mut probe) = open(&["openat"]) else {
         return;
     };
     let mut seen = live::in_child(&mut probe, |notes: Notes| {
@@ -355,7 +366,7 @@ fn data_by_a_ring() {
     let calls = [
         "read", "write", "readv", "writev", "close", "splice", "pipe2", "dup", "fsync",
     ];
-    let Some(mut probe) = live::open(&calls, None) else {
+    let Some(mut probe) = open(&calls) else {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
@@ -442,7 +453,7 @@ fn data_by_a_ring() {
 #[test]
 fn a_server_by_a_ring() {
     let calls = ["bind", "listen", "accept4", "shutdown", "sendto"];
-    let Some(mut probe) = live::open(&calls, None) else {
+    let Some(mut probe) = open(&calls) else {
         return;
     };
     let mut seen = live::in_child(&mut probe, |notes: Notes| {

@@ -26,6 +26,7 @@ pub(crate) struct Loaded {
     /// What is left to be done when calls of other interfaces are to be watched beside programs on calls one by one.
     pub(super) foreign_set: Option<ForeignSet>,
     pub(super) unsupported: Vec<SyscallCode>,
+    pub(super) lacks_rings: bool,
     /// How many calls are looked at when they begin, too.
     pub(super) compared: usize,
     /// Whether files that are opened and closed have been reported from the start on.
@@ -128,6 +129,10 @@ impl Loaded {
 
     pub(crate) fn refused(&self) -> &[(How, Error)] {
         &self.refused
+    }
+
+    pub(crate) fn lacks_rings(&self) -> bool {
+        self.lacks_rings
     }
 
     pub(crate) fn unsupported(&self) -> &[SyscallCode] {

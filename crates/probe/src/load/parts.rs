@@ -12,7 +12,11 @@ use super::{
     Watch,
     programs::{Handler, put_at_functions, select},
 };
-use crate::{How, beside::Beside, types};
+use crate::{
+    How,
+    beside::{self, Beside},
+    types,
+};
 
 /// More parts would not be faster: each has to be opened, too.
 const PARTS_MAX: usize = 4;
@@ -115,6 +119,11 @@ fn part(
         _ => BTreeSet::new(),
     };
     select(&mut open, wanted, &at_functions);
+    for mut program in open.progs_mut() {
+        if program.name() == beside::SUBMITTED && program.autoload() {
+            program.set_attach_target(0, wanted.beside.submission.map(String::from))?;
+        }
+    }
     let kept = keep(&mut open, index, count);
     at_functions.retain(|call| kept.contains(&format!("any_{call}")));
     Ok((open.load()?, at_functions))
