@@ -66,10 +66,11 @@ fn compile(root: &Path, name: &str, source: &str, defined: Option<&str>) {
             "cannot run {clang} ({error}): the probe is C for BPF; `apt-get install clang llvm libelf-dev zlib1g-dev pkg-config`"
         ),
     }
-    // What debuggers want, and a label for each jump: a third of the file, and libbpf looks at each label for each program.
+    // What debuggers want, and a label for each jump: a third of the file, and libbpf looks at each label for each program. Relocations of
+    // the types' section are another third, and libbpf passes over them.
     let strip = env::var("LLVM_STRIP").unwrap_or_else(|_| "llvm-strip".into());
     let status = Command::new(&strip)
-        .args(["-g", "--strip-unneeded"])
+        .args(["-g", "--strip-unneeded", "--remove-section=.rel.BTF.ext"])
         .arg(&object)
         .status();
     match status {
