@@ -93,6 +93,7 @@ const OPERATIONS_MAX: usize = 64;
 pub(crate) const SUBMITTED: &str = "uring_submitted";
 const COMPLETED: &str = "uring_completed";
 
+const COMPLETION: &str = "io_uring/io_uring_complete";
 /// The tracepoint at the submission, by what it is called; it got its name with 6.3.
 const SUBMISSION: &str = "io_uring_submit_req";
 const SUBMISSION_BEFORE: &str = "io_uring_submit_sqe";
@@ -112,7 +113,7 @@ pub(crate) struct Beside {
     pub(crate) operations: [u16; OPERATIONS_MAX],
     /// The tracepoint at the submission of operations.
     pub(crate) submission: Option<&'static str>,
-    /// Whether operations of `io_uring` were asked for, and the kernel lacks what it takes to see them.
+    /// Whether operations of `io_uring` were asked for, and there may be some that are not seen.
     pub(crate) lacks_rings: bool,
 }
 
@@ -152,11 +153,12 @@ impl Beside {
             return beside;
         }
         beside.submission = tracefs.and_then(submission);
-        beside.lacks_rings = beside.submission.is_none();
-        if beside.lacks_rings {
-            beside.completions.clear();
-        } else {
+        if beside.submission.is_some() {
             beside.programs.extend([SUBMITTED, COMPLETED]);
+        } else {
+            beside.completions.clear();
+            // A kernel without the tracepoint at the completion was built without rings.
+            beside.lacks_rings = tracefs.is_none() || has(COMPLETION);
         }
         beside
     }
@@ -170,7 +172,7 @@ impl Beside {
 /// The tracepoint at which requests are submitted, where those and their completions can be seen.
 fn submission(tracefs: &Tracefs) -> Option<&'static str> {
     let has = |tracepoint: &str| tracefs.has(&format!("io_uring/{tracepoint}"));
-    if !has("io_uring_complete") {
+    if !tracefs.has(COMPLETION) {
         return None;
     }
     if has(SUBMISSION) {
