@@ -457,6 +457,14 @@ fn event(code: EventCode, result: i64, flags: u32, path: &[u8]) -> Vec<u8> {
     .finish()
 }
 
+#[test]
+fn no_component_of_the_root_fits_a_glob() {
+    let set = Set::of_condition("not fd.directory pmatch (\"*\") and fd.num >= 0");
+    let wants = |path: &[u8]| set.filter().wants(codes::SYSCALL_OPEN_X, 3, 1, Some(path));
+    assert!(wants(b"/b"));
+    assert!(!wants(b"/a/b"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 

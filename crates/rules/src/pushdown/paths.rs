@@ -173,7 +173,10 @@ fn below(literal: &[u8]) -> String {
         if index > 0 {
             pattern.push('/');
         }
-        if component
+        if component.iter().all(|byte| *byte == b'*') {
+            // A component is never empty: the root has none.
+            pattern.push_str("[^/]+");
+        } else if component
             .iter()
             .any(|byte| matches!(byte, b'*' | b'?' | b'['))
         {
