@@ -51,6 +51,7 @@ static __always_inline u32 call_narrow(u32 number)
 volatile struct {
 	u32 asleep;	 /* whether the consumer sleeps until it is woken; it writes it */
 	u32 narrow_seen; /* whether a program of the 32-bit interface was started */
+	u32 regs_at;	 /* where registers of a call are from the beginning of a stack; 0 until it is known */
 } words SEC(".data.words");
 
 /* The largest event, and room behind it so that masked offsets stay inside whatever is appended. */

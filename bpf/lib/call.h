@@ -18,9 +18,11 @@ enum abi {
 
 struct call {
 	struct task_struct *task;
-	u64 args[6];
 	long ret;
 	enum abi abi;
+	bool in_place;	      /* whether its arguments are looked up when they are asked for, */
+	struct pt_regs *regs; /* here; */
+	u64 args[6];	      /* otherwise they are here */
 };
 
 /* What the tracepoint of one call's exit hands to a program. */
@@ -30,6 +32,13 @@ struct sys_exit_ctx {
 	u32 pad;
 	s64 ret;
 };
+
+/* A register behind what own_regs tells. */
+#ifdef READ_BY_LOADS
+#define OWN_REG(regs, name) BPF_CORE_READ(regs, name)
+#else
+#define OWN_REG(regs, name) (regs)->name
+#endif
 
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 2
@@ -50,6 +59,18 @@ static __always_inline bool is_32(struct task_struct *task)
 	if (HAS_HELPER(get_current_task_btf))
 		return bpf_get_current_task_btf()->thread_info.status & TS_COMPAT;
 	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+}
+
+static __always_inline u64 arg_in_place(struct pt_regs *regs, int index)
+{
+	switch (index) {
+	case 0: return OWN_REG(regs, di);
+	case 1: return OWN_REG(regs, si);
+	case 2: return OWN_REG(regs, dx);
+	case 3: return OWN_REG(regs, r10);
+	case 4: return OWN_REG(regs, r8);
+	default: return OWN_REG(regs, r9);
+	}
 }
 
 static __always_inline void native_args(struct call *call, struct pt_regs *regs)
@@ -105,6 +126,11 @@ static __always_inline u32 number_of(struct pt_regs *regs)
 static __always_inline bool is_32(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, thread_info.flags) & TIF_32BIT;
+}
+
+static __always_inline u64 arg_in_place(struct pt_regs *regs, int index)
+{
+	return index ? OWN_REG(regs, regs[index]) : OWN_REG(regs, orig_x0);
 }
 
 static __always_inline void native_args(struct call *call, struct pt_regs *regs)
@@ -181,6 +207,23 @@ static __always_inline u32 call_code(struct pt_regs *regs, struct task_struct *t
 	}
 }
 
+/* The registers that the current task made its call with. They are where its stack ends, as far from its beginning as those of any other task: how
+ * far the helper says once. */
+static __always_inline struct pt_regs *own_regs(struct task_struct *task)
+{
+#ifdef READ_BY_LOADS
+	u64 stack = (u64)BPF_CORE_READ(task, stack), at = stack + words.regs_at;
+
+	if (!words.regs_at) {
+		at = (u64)bpf_task_pt_regs(task);
+		words.regs_at = at - stack;
+	}
+	return (void *)at;
+#else
+	return (void *)bpf_task_pt_regs(task);
+#endif
+}
+
 /* The registers of a call that the current task is in, for bpf_probe_read_kernel. */
 static __always_inline struct pt_regs *regs_of(struct task_struct *task)
 {
@@ -210,7 +253,7 @@ static __always_inline u64 first_arg(struct pt_regs *regs)
 
 static __always_inline u64 arg(const struct call *call, int index)
 {
-	return call->args[index];
+	return call->in_place ? arg_in_place(call->regs, index) : call->args[index];
 }
 
 /* Whether pointers and longs in the memory of the caller are of 32 bits. */
@@ -268,10 +311,10 @@ static __always_inline bool call_ignored(const struct call *call)
 	SEC("tracepoint/syscalls/sys_exit_" #name)                              \
 	int one_##name(struct sys_exit_ctx *ctx)                                \
 	{                                                                       \
-		struct call call = {.task = bpf_get_current_task_btf(), .ret = ctx->ret}; \
+		struct call call = {.task = bpf_get_current_task_btf(), .ret = ctx->ret, .in_place = true}; \
 		if (call_ignored(&call))                                        \
 			return 0;                                               \
-		native_args(&call, (void *)bpf_task_pt_regs(call.task));        \
+		call.regs = own_regs(call.task);                                \
 		on_##name(&call);                                               \
 		return 0;                                                       \
 	}                                                                       \

@@ -7,6 +7,7 @@
 
 #include "call.h"
 #include "file.h"
+#include "flags.h"
 #include "untold.h"
 
 #define FILTER_CELLS (1 << 18)
@@ -22,7 +23,7 @@
 
 struct filter_step {
 	s64 first, last; /* the range that the result has to be in; */
-	u32 flags;	 /* instead, if not 0: flags of which one has to be set */
+	u32 flags;	 /* instead, if not 0: asked_flags of which one has to be set */
 	u16 yes, no;	 /* where to go on */
 };
 
@@ -34,6 +35,8 @@ struct filter_call {
 struct filter {
 	u32 files;  /* whether files that are opened matter later */
 	u32 closes; /* whether closing is told, so that nothing need be forgotten */
+	u32 number; /* which filter it is, from 1 on */
+	s32 alike;  /* from here on no result is treated in another way than the next */
 	u8 classes[256];
 	u32 cells[FILTER_CELLS];
 	u16 outcomes[FILTER_OUTCOMES];
@@ -85,17 +88,14 @@ static __always_inline bool filter_sends(const struct filter *f, u32 at, s64 res
 	return at != FILTER_SKIP;
 }
 
-/* What is known of a path; -1 if it cannot be read or is too long. */
-static __always_inline s64 filter_path(const struct filter *f, struct scratch *s, const void *path)
+/* What is known of the first bytes, up to a NUL that is among them. */
+static __always_inline u32 filter_path(const struct filter *f, const u8 *path, int most)
 {
-	long length = bpf_probe_read_user_str(s->path, FILTER_PATH_BYTES, path);
 	u32 at = 0;
 	int i;
 
-	if (length <= 0 || length >= FILTER_PATH_BYTES)
-		return -1;
-	for (i = 0; i < FILTER_PATH_BYTES; i++) {
-		u8 byte = s->path[i];
+	for (i = 0; i < most; i++) {
+		u8 byte = path[i];
 
 		if (!byte)
 			break;
@@ -104,38 +104,117 @@ static __always_inline s64 filter_path(const struct filter *f, struct scratch *s
 	return f->cells[at & (FILTER_CELLS - 1)];
 }
 
-/* Older verifiers would take the ways through this once for each that leads to it. */
-#ifdef READ_BY_LOADS
-#define FILTERING static __always_inline
-#else
-#define FILTERING SHARED
-#endif
+static __always_inline bool filter_sends_path(const struct filter *f, const struct filter_call *call, u32 outcome, s64 result, u32 flags)
+{
+	return filter_sends(f, f->outcomes[(call->outcomes - 1 + outcome) & (FILTER_OUTCOMES - 1)], result, flags);
+}
 
-/* Whether a rule may match the opening of a file; `flags` as they are on the wire. */
-FILTERING bool open_may_match(u32 code, s64 result, u32 flags, u64 path)
+static __always_inline bool path_matters(const struct filter_call *call, u32 flags)
+{
+	/* Of a directory rules compare another path. */
+	return call->outcomes && !(flags & KERNEL_O_DIRECTORY);
+}
+
+/* Whether a rule may match the opening of a file; `flags` are asked_flags, and marks of the name. Shared: older verifiers would take the ways through
+ * this once for each that leads to it. */
+SHARED bool open_may_match(u32 code, s64 result, u32 flags, u64 path)
 {
 	struct filter *f = my_filter();
 	const struct filter_call *call;
 	struct scratch *s;
-	s64 outcome;
+	u32 outcome = 0;
+	long length;
 
 	if (!f)
 		return true;
 	call = &f->calls[code & (FILTER_CALLS - 1)];
 	if (!filter_sends(f, call->first, result, flags))
 		return false;
-	/* Of a directory rules compare another path. */
-	if (!call->outcomes || flags & F_FILE_FLAGS__O_DIRECTORY)
+	if (!path_matters(call, flags))
 		return true;
 	s = take_scratch();
 	if (!s)
 		return true;
-	outcome = filter_path(f, s, (void *)path);
+	length = bpf_probe_read_user_str(s->path, FILTER_PATH_BYTES, (void *)path);
+	if (length > 0 && length < FILTER_PATH_BYTES)
+		outcome = filter_path(f, s->path, FILTER_PATH_BYTES);
 	give_back(s);
-	if (outcome < 0)
-		return true;
-	return filter_sends(f, f->outcomes[(call->outcomes - 1 + outcome) & (FILTER_OUTCOMES - 1)], result, flags);
+	return length <= 0 || length >= FILTER_PATH_BYTES || filter_sends_path(f, call, outcome, result, flags);
 }
+
+#ifdef READ_BY_LOADS
+/* How many words of a path are remembered, its NUL included, and how many openings. */
+#define LEFT_OUT_WORDS 14
+#define LEFT_OUT_BITS 7
+
+/* An opening that was left out. */
+struct left_out {
+	u64 filter, how; /* by which filter, and which event, flags and result it had */
+	u64 path[LEFT_OUT_WORDS];
+};
+
+/* Those of each CPU: programs open the same files again and again, and to compare a path takes a fraction of what deciding does. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, u32);
+	__type(value, struct left_out);
+	__uint(max_entries, 1 << LEFT_OUT_BITS);
+} left_outs SEC(".maps");
+
+/* The same as open_may_match, from what was decided before. The path is read once, because what is remembered of it has to be what was decided
+ * on. */
+static __always_inline bool open_may_match_again(const struct filter *f, u32 code, s64 result, u32 flags, const void *path)
+{
+	const struct filter_call *call = &f->calls[code & (FILTER_CALLS - 1)];
+	u64 words[LEFT_OUT_WORDS], filter, how, hash;
+	struct left_out *before;
+	u32 place, last, i;
+	long length;
+
+	if (!filter_sends(f, call->first, result, flags))
+		return false;
+	if (!path_matters(call, flags))
+		return true;
+	length = bpf_probe_read_user_str(words, sizeof(words), path);
+	/* Where a task may lose its CPU meanwhile, it would find another's. */
+	if (length <= 0 || length >= (long)sizeof(words) || config.slots > 1)
+		return open_may_match(code, result, flags, (u64)path);
+	filter = (u64)f->number << 32 | code;
+	how = (u64)flags << 32 | (u32)(result < f->alike ? result : f->alike);
+	last = (u64)(length - 1) / 8;
+	hash = filter + how;
+	/* Loops that stay loops: the processor waits for each line of code that is not in its cache. */
+#pragma nounroll
+	for (i = 0; i < LEFT_OUT_WORDS; i++) {
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ULL;
+		if (i == last)
+			break;
+	}
+	place = hash >> (64 - LEFT_OUT_BITS);
+	before = bpf_map_lookup_elem(&left_outs, &place);
+	if (!before)
+		return true;
+	if (before->filter == filter && before->how == how) {
+#pragma nounroll
+		for (i = 0; i < LEFT_OUT_WORDS && before->path[i] == words[i]; i++)
+			if (i == last)
+				return false;
+	}
+	if (filter_sends_path(f, call, filter_path(f, (u8 *)words, sizeof(words)), result, flags))
+		return true;
+	before->filter = filter;
+	before->how = how;
+#pragma nounroll
+	for (i = 0; i < LEFT_OUT_WORDS; i++)
+		before->path[i] = words[i];
+	return false;
+}
+#else
+static __always_inline bool open_may_match_again(const struct filter *f, u32 code, s64 result, u32 flags, const void *path)
+{
+	return open_may_match(code, result, flags, (u64)path);
+}
+#endif
 
 /* The file systems that nobody mounts have it: those of sockets, pipes, memfds and the other nameless files. */
 #define SB_NOUSER (1UL << 31)
@@ -170,7 +249,7 @@ static __always_inline bool open_needed(u16 code, const struct call *call, u32 f
 	struct filter *f = my_filter();
 	struct untold untold;
 
-	if (!f || open_may_match(code, call->ret, flags, (u64)path))
+	if (!f || open_may_match_again(f, code, call->ret, flags, path))
 		return true;
 	if (call->ret >= 0) {
 		untold = untold_at(call->task, call->ret);

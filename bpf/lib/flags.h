@@ -8,10 +8,29 @@
 	if (flags & (from)) \
 	out |= (to)
 
+/* Reading and writing, a bit each; 3 is for reading, too. Without a branch, here and below: the verifier would take each way through the rest of a
+ * program. */
+static __always_inline u32 open_access(u32 flags)
+{
+	return F_FILE_FLAGS__O_RDONLY + ((flags & 3) ^ 3 * (flags & flags >> 1 & 1));
+}
+
+#if defined(__TARGET_ARCH_arm64)
+#define KERNEL_O_DIRECTORY 040000
+#else
+#define KERNEL_O_DIRECTORY 0200000
+#endif
+
+/* What the filter asks of, which is to cost nothing: the kernel's bits, but for the access (crates/probe/src/filter/flags.rs). The two
+ * highest are those of marks: whatever a program passes there, which the kernel passes over. */
+static __always_inline u32 asked_flags(u32 flags)
+{
+	return (flags & ~(3U << 30 | 3U)) | open_access(flags);
+}
+
 static __always_inline u32 open_flags(u32 flags)
 {
-	/* Without a branch, here and below: the verifier would take each way through the rest of a program. 3 is for reading, too. */
-	u32 out = F_FILE_FLAGS__O_RDONLY + ((flags & 3) ^ 3 * (flags & flags >> 1 & 1));
+	u32 out = open_access(flags);
 
 	MOVE(0100, F_FILE_FLAGS__O_CREAT);
 	MOVE(0200, F_FILE_FLAGS__O_EXCL);

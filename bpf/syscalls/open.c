@@ -46,7 +46,7 @@ SYSCALL(open)
 	struct scratch *s;
 	s64 fd;
 
-	if (!open_needed(EVT_SYSCALL_OPEN_X, call, open_flags(flags) | marks_of_name(EVT_SYSCALL_OPEN_X, call, 0), arg_ptr(call, 0)))
+	if (!open_needed(EVT_SYSCALL_OPEN_X, call, asked_flags(flags) | marks_of_name(EVT_SYSCALL_OPEN_X, call, 0), arg_ptr(call, 0)))
 		return;
 	s = BEGIN(SYSCALL_OPEN_X);
 	if (!s)
@@ -69,7 +69,7 @@ SYSCALL(openat)
 	struct scratch *s;
 	s64 fd;
 
-	if (!open_needed(EVT_SYSCALL_OPENAT_2_X, call, open_flags(flags) | marks_of_name(EVT_SYSCALL_OPENAT_2_X, call, 1), arg_ptr(call, 1)))
+	if (!open_needed(EVT_SYSCALL_OPENAT_2_X, call, asked_flags(flags) | marks_of_name(EVT_SYSCALL_OPENAT_2_X, call, 1), arg_ptr(call, 1)))
 		return;
 	s = BEGIN(SYSCALL_OPENAT_2_X);
 	if (!s)
@@ -98,7 +98,7 @@ SYSCALL(openat2)
 	s64 fd;
 
 	bpf_probe_read_user(&how, sizeof(how), arg_ptr(call, 2));
-	if (!open_needed(EVT_SYSCALL_OPENAT2_X, call, open_flags(how.flags) | marks_of_name(EVT_SYSCALL_OPENAT2_X, call, 1), arg_ptr(call, 1)))
+	if (!open_needed(EVT_SYSCALL_OPENAT2_X, call, asked_flags(how.flags) | marks_of_name(EVT_SYSCALL_OPENAT2_X, call, 1), arg_ptr(call, 1)))
 		return;
 	s = BEGIN(SYSCALL_OPENAT2_X);
 	if (!s)

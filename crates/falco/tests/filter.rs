@@ -17,6 +17,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use harness::{Falco, can_watch};
@@ -82,6 +83,8 @@ fn rules(dir: &str, seed: u64, about_files: bool) -> String {
             "evt.arg.flags contains O_TRUNC",
             "evt.arg.flags contains O_DIRECTORY",
             "fd.num >= 0",
+            "fd.num > 12",
+            "evt.rawres < 15",
         ]);
         // With one `or` among them every open may match.
         let joins: &[&str] = if about_files {
@@ -127,9 +130,12 @@ fn act(dir: &Path, seed: u64) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let mut held: Vec<OwnedFd> = Vec::new();
+    // More of a path than the kernel remembers.
+    let long = format!("{}b", "./".repeat(60));
     for _ in 0..600 {
         let name = dice.of(&[
             "a", "b", "a/b", "a/c", "a/.h", "x", "y", "a/../b", "./x", "a//b", "a/./c", "none/x",
+            &long,
         ]);
         let path = match dice.below(3) {
             0 => name.to_owned(),
@@ -287,6 +293,69 @@ fn the_same_alerts_with_and_without_it() {
         }
         assert_eq!(with.len(), without.len());
     }
+}
+
+/// What was decided of a path is not remembered for other rules, nor for other flags.
+#[test]
+fn what_was_left_out_is_told_when_it_is_asked_for() {
+    if !can_watch() {
+        return;
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().canonicalize().unwrap();
+    let [one, other] = ["one", "other"].map(|name| dir.join(name));
+    for file in [&one, &other] {
+        fs::write(file, "").unwrap();
+    }
+    let rules = dir.join("rules.yaml");
+    let write_rules = |rule: &str, how: &str, file: &Path| {
+        let text = format!(
+            "{READY}- rule: {rule}\n  desc: d\n  condition: evt.type = openat and proc.pid = {} and {how} and fd.name = {}\n  \
+             output: \"%fd.name\"\n  priority: INFO\n",
+            std::process::id(),
+            file.display()
+        );
+        fs::write(&rules, text).unwrap();
+    };
+    write_rules("one written", "evt.is_open_write = true", &one);
+    let mut falco = Falco::start(&[
+        "-r",
+        &rules.display().to_string(),
+        "-v",
+        "-o",
+        "log_level=debug",
+        "-o",
+        "json_output=true",
+        "-o",
+        "stdout_output.enabled=true",
+        "-o",
+        "watch_config_files=false",
+        "-o",
+        "engine.kind=modern_ebpf",
+    ]);
+    let read = |file: &Path| drop(fs::File::open(file).unwrap());
+    (0..200).for_each(|_| read(&one));
+    drop(fs::OpenOptions::new().write(true).open(&one).unwrap());
+    let of = |rule: &'static str| move |alert: &Value| alert["rule"] == rule;
+    assert!(falco.wait(of("one written")).is_some(), "{}", falco.seen());
+    for (rule, file) in [("one read", &one), ("other read", &other)] {
+        write_rules(rule, "evt.is_open_read = true", file);
+        falco.hang_up();
+        let is_told = (0..100).any(|_| {
+            read(&one);
+            read(&other);
+            let limit = Duration::from_millis(100);
+            falco.wait_up_to(limit, of(rule)).is_some()
+        });
+        assert!(is_told, "{rule}: {}", falco.seen());
+    }
+    let (_, rest) = falco.stop();
+    let mut left = (rest.lines()).filter_map(|line| line.strip_prefix("Left in the kernel:"));
+    assert!(
+        left.any(|left| left.parse::<u64>().unwrap() >= 200),
+        "{rest}"
+    );
 }
 
 /// Two processes on two processors open and close without end, and nothing is lost of what matters. `FALCO_TEST_PLANTED` says how often

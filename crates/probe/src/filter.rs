@@ -1,6 +1,11 @@
 //! The tables by which the probe finds out which events nobody needs.
 
-use std::os::fd::{AsFd as _, AsRawFd as _};
+mod flags;
+
+use std::{
+    os::fd::{AsFd as _, AsRawFd as _},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
 
@@ -26,7 +31,7 @@ pub struct Filter {
 pub struct Step {
     /// The range that the result has to be in;
     pub result: (i64, i64),
-    /// instead, if not 0: flags of which one has to be set.
+    /// instead, if not 0: flags of which one has to be set, as they are on the wire.
     pub flags: u32,
     /// Where to go on if it holds: a step, [`Filter::SEND`] or [`Filter::SKIP`].
     pub yes: u16,
@@ -40,13 +45,14 @@ const STEPS: usize = 1 << 10;
 const CALLS: usize = 1 << 9;
 const STEP_BYTES: usize = 24;
 const CALL_BYTES: usize = 4;
+const HEAD_BYTES: usize = 16;
 /// The size of `struct filter`.
 const BYTES: usize =
-    8 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS + PADDING + STEP_BYTES * STEPS;
+    HEAD_BYTES + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS + PADDING + STEP_BYTES * STEPS;
 /// The steps begin at a multiple of 8.
-const PADDING: usize = (8 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS)
+const PADDING: usize = (HEAD_BYTES + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS)
     .next_multiple_of(8)
-    - (8 + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS);
+    - (HEAD_BYTES + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS);
 
 impl Filter {
     /// Where to go on when the event is to be sent.
@@ -54,8 +60,16 @@ impl Filter {
     /// Where, when nobody needs it.
     pub const SKIP: u16 = 0xFFFE;
 
-    /// The struct, given whether closing is watched; `None` when it does not fit.
-    fn encode(&self, closes: bool) -> Option<Vec<u8>> {
+    /// The least result from 0 on behind which none is treated in another way than the next.
+    fn alike(&self) -> i32 {
+        let ranges = self.steps.iter().filter(|step| step.flags == 0);
+        let bounds = ranges.flat_map(|step| [Some(step.result.0), step.result.1.checked_add(1)]);
+        let last = bounds.flatten().max().unwrap_or(0).max(0);
+        i32::try_from(last).unwrap_or(i32::MAX)
+    }
+
+    /// The struct, given which filter it is and whether closing is watched; `None` when it does not fit.
+    fn encode(&self, number: u32, closes: bool) -> Option<Vec<u8>> {
         let fits = self.cells.len() <= CELLS
             && self.outcomes.len() <= OUTCOMES
             && self.steps.len() <= STEPS
@@ -69,6 +83,8 @@ impl Filter {
         let mut out = Vec::with_capacity(BYTES);
         out.extend(u32::from(self.files).to_ne_bytes());
         out.extend(u32::from(closes).to_ne_bytes());
+        out.extend(number.to_ne_bytes());
+        out.extend(self.alike().to_ne_bytes());
         out.extend(self.classes);
         let mut at = out.len() + 4 * CELLS;
         out.extend(self.cells.iter().flat_map(|cell| cell.to_ne_bytes()));
@@ -90,9 +106,16 @@ impl Filter {
         }
         out.resize(out.len() + PADDING, 0);
         for step in &self.steps {
-            out.extend(step.result.0.to_ne_bytes());
-            out.extend(step.result.1.to_ne_bytes());
-            out.extend(step.flags.to_ne_bytes());
+            let flags = flags::asked(step.flags);
+            // No opening has flags that are known only of the file.
+            let (first, last) = if step.flags == 0 || flags != 0 {
+                step.result
+            } else {
+                (i64::MAX, i64::MIN)
+            };
+            out.extend(first.to_ne_bytes());
+            out.extend(last.to_ne_bytes());
+            out.extend(flags.to_ne_bytes());
             out.extend(step.yes.to_ne_bytes());
             out.extend(step.no.to_ne_bytes());
         }
@@ -109,7 +132,9 @@ pub(crate) fn install(
     closes: bool,
 ) -> libbpf_rs::Result<()> {
     let place = 0_u32.to_ne_bytes();
-    let Some(bytes) = filter.and_then(|filter| filter.encode(closes)) else {
+    static INSTALLED: AtomicU32 = AtomicU32::new(0);
+    let number = INSTALLED.fetch_add(1, Ordering::Relaxed) + 1;
+    let Some(bytes) = filter.and_then(|filter| filter.encode(number, closes)) else {
         // There may be none.
         let _ = filters.delete(&place);
         return Ok(());
@@ -126,4 +151,35 @@ pub(crate) fn install(
         &map.as_fd().as_raw_fd().to_ne_bytes(),
         MapFlags::ANY,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_alike_behind_the_last_bound() {
+        let alike = |ranges: &[(i64, i64)]| {
+            let steps = ranges.iter().map(|result| Step {
+                result: *result,
+                flags: 0,
+                yes: Filter::SEND,
+                no: Filter::SKIP,
+            });
+            let filter = Filter {
+                files: false,
+                classes: [1; 256],
+                cells: Vec::new(),
+                outcomes: Vec::new(),
+                calls: Vec::new(),
+                steps: steps.collect(),
+            };
+            filter.alike()
+        };
+        assert_eq!(alike(&[]), 0);
+        assert_eq!(alike(&[(0, i64::MAX), (-13, -13), (i64::MIN, -1)]), 0);
+        assert_eq!(alike(&[(0, i64::MAX), (5, 9)]), 10);
+        assert_eq!(alike(&[(i64::MIN, 14), (13, i64::MAX)]), 15);
+        assert_eq!(alike(&[(i64::MAX, i64::MAX)]), i32::MAX);
+    }
 }

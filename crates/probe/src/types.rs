@@ -8,7 +8,14 @@ mod named;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fs, fs::File, io::Write as _, os::fd::AsRawFd as _};
+use std::{
+    collections::BTreeMap,
+    fs,
+    fs::File,
+    io::Write as _,
+    os::fd::AsRawFd as _,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use libbpf_rs::{ObjectBuilder, OpenObject};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -28,7 +35,7 @@ pub(crate) struct Object {
 impl Object {
     /// The object for this kernel: compiled for those whose memory is read by loads, or for the others (`bpf/include/read.h`).
     pub(crate) fn for_kernel(by_loads: &'static [u8], by_calls: &'static [u8]) -> Object {
-        let kernel = fs::read(format!("{DESCRIPTIONS}/vmlinux")).unwrap_or_default();
+        let kernel = kernel();
         let kernel = Btf::parse(&kernel);
         let loads = |kernel: &Btf<'_>| kernel.has_function(b"bpf_rdonly_cast");
         let bytes = if kernel.as_ref().is_some_and(loads) {
@@ -49,6 +56,18 @@ impl Object {
         }
         builder.open_memory(self.bytes)
     }
+}
+
+/// What the kernel's core says of itself: megabytes, so that objects that are loaded at the same time share them.
+fn kernel() -> Arc<Vec<u8>> {
+    static KERNEL: Mutex<Weak<Vec<u8>>> = Mutex::new(Weak::new());
+    let mut kernel = KERNEL.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kernel) = kernel.upgrade() {
+        return kernel;
+    }
+    let read = Arc::new(fs::read(format!("{DESCRIPTIONS}/vmlinux")).unwrap_or_default());
+    *kernel = Arc::downgrade(&read);
+    read
 }
 
 /// A file with the types of the kernel that an object names.
@@ -127,19 +146,18 @@ fn reduce<'n>(kernel: &Btf<'_>, named: &'n BTreeMap<Vec<u8>, bool>) -> Option<Re
         }
         kernel.record(id)?.parts(|part| wanted.push(part));
     }
-    let mut types = Vec::new();
+    let mut description = btf::Reduced::new(kernel);
     for id in order {
         match kernel.record(id) {
             Some(record) if record.kind() != Kind::Other => {
-                record.write(&mut types, |part| {
-                    numbers.get(part as usize).copied().flatten().unwrap_or(0)
-                });
+                let number = |part: u32| numbers.get(part as usize).copied().flatten();
+                description.add(record, |part| number(part).unwrap_or(0))?;
             }
-            _ => btf::write_nothing(&mut types),
+            _ => description.add_nothing(),
         }
     }
     Some(Reduced {
-        description: kernel.with_types(&types),
+        description: description.finish(),
         missing,
     })
 }

@@ -1,5 +1,7 @@
 //! BTF, the kernel's description of its types: records one after the other, numbered from 1 on, and the texts that they point into.
 
+use std::collections::BTreeMap;
+
 const MAGIC: u16 = 0xeb9f;
 const HEADER_BYTES: usize = 24;
 const RECORD_BYTES: usize = 12;
@@ -97,29 +99,90 @@ impl<'a> Btf<'a> {
             .filter_map(|id| self.record(id))
             .any(|record| record.number() == FUNCTION && named(&record))
     }
+}
 
-    /// The same texts, with other types.
-    pub(super) fn with_types(&self, types: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEADER_BYTES + types.len() + self.texts.len());
+/// A description that is being made of another's types.
+pub(super) struct Reduced<'a> {
+    of: &'a Btf<'a>,
+    types: Vec<u8>,
+    /// The texts that its types need, and where each was.
+    texts: Vec<u8>,
+    places: BTreeMap<u32, u32>,
+}
+
+impl<'a> Reduced<'a> {
+    pub(super) fn new(of: &'a Btf<'a>) -> Reduced<'a> {
+        Reduced {
+            of,
+            types: Vec::new(),
+            texts: vec![0],
+            places: BTreeMap::from([(0, 0)]),
+        }
+    }
+
+    /// Adds a type with other numbers for the types that it is made of. `None` when one of its names is not there.
+    pub(super) fn add(&mut self, record: Record<'_>, number: impl Fn(u32) -> u32) -> Option<()> {
+        let start = self.types.len();
+        self.types.extend(record.0);
+        match record.kind() {
+            Kind::Pointer => self.put(start + 8, 0),
+            Kind::Array => self.put(start + RECORD_BYTES + 4, 0),
+            _ => {}
+        }
+        for place in record.places() {
+            self.put(start + place, number(word(record.0, place)?));
+        }
+        for place in record.names() {
+            let text = self.text(word(record.0, place)?)?;
+            self.put(start + place, text);
+        }
+        Some(())
+    }
+
+    /// Adds a pointer to nothing in particular: what stands where nobody looks.
+    pub(super) fn add_nothing(&mut self) {
+        for word in [0, POINTER << 24, 0] {
+            self.types.extend(u32::to_ne_bytes(word));
+        }
+    }
+
+    fn put(&mut self, place: usize, number: u32) {
+        if let Some(bytes) = self.types.get_mut(place..place + 4) {
+            bytes.copy_from_slice(&number.to_ne_bytes());
+        }
+    }
+
+    /// Where a text will be.
+    fn text(&mut self, of: u32) -> Option<u32> {
+        if let Some(place) = self.places.get(&of) {
+            return Some(*place);
+        }
+        let place = self.texts.len() as u32;
+        self.texts.extend(self.of.text(of)?);
+        self.texts.push(0);
+        self.places.insert(of, place);
+        Some(place)
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        let (types, texts) = (self.types.len() as u32, self.texts.len() as u32);
+        let mut out = Vec::with_capacity(HEADER_BYTES + self.types.len() + self.texts.len());
         out.extend(MAGIC.to_ne_bytes());
         out.extend([1, 0]);
-        let lengths = [
-            types.len() as u32,
-            types.len() as u32,
-            self.texts.len() as u32,
-        ];
-        for number in [HEADER_BYTES as u32, 0].into_iter().chain(lengths) {
+        for number in [HEADER_BYTES as u32, 0, types, types, texts] {
             out.extend(number.to_ne_bytes());
         }
-        out.extend(types);
+        out.extend(self.types);
         out.extend(self.texts);
         out
     }
 }
 
 const POINTER: u32 = 2;
+const ENUMERATION: u32 = 6;
 const TYPEDEF: u32 = 8;
 const FUNCTION: u32 = 12;
+const ENUMERATION_64: u32 = 19;
 
 impl Record<'_> {
     /// The number of its kind.
@@ -129,7 +192,7 @@ impl Record<'_> {
 
     pub(super) fn kind(self) -> Kind {
         match self.number() {
-            1 | 6 | 7 | 16 | 19 => Kind::Plain, // numbers, enumerations, forward declarations
+            1 | ENUMERATION | 7 | 16 | ENUMERATION_64 => Kind::Plain, // numbers, enumerations, forward declarations
             POINTER => Kind::Pointer,
             3 => Kind::Array,
             4 | 5 => Kind::Fields,
@@ -148,8 +211,8 @@ impl Record<'_> {
             1 | 14 | 17 => 4, // what kind of a number; variables; tags of declarations
             2 | 7..=12 | 16 | 18 => 0,
             3 => 12,
-            4 | 5 | 15 | 19 => 12 * self.count(), // fields, sections, long enumerations
-            6 | 13 => 8 * self.count(),           // enumerations, parameters
+            4 | 5 | 15 | ENUMERATION_64 => 12 * self.count(), // fields, sections, long enumerations
+            ENUMERATION | 13 => 8 * self.count(),             // enumerations, parameters
             _ => return None,
         };
         (self.0.len() >= RECORD_BYTES + more).then_some(RECORD_BYTES + more)
@@ -173,29 +236,14 @@ impl Record<'_> {
         }
     }
 
-    /// Writes it with other numbers for the types that it is made of.
-    pub(super) fn write(self, out: &mut Vec<u8>, number: impl Fn(u32) -> u32) {
-        let start = out.len();
-        out.extend(self.0);
-        let mut put = |place: usize, number: u32| {
-            if let Some(bytes) = out.get_mut(start + place..start + place + 4) {
-                bytes.copy_from_slice(&number.to_ne_bytes());
-            }
+    /// Where in it names are.
+    fn names(self) -> impl Iterator<Item = usize> {
+        let (step, count) = match self.number() {
+            4 | 5 | ENUMERATION_64 => (12, self.count()),
+            ENUMERATION => (8, self.count()),
+            _ => (0, 0),
         };
-        match self.kind() {
-            Kind::Pointer => put(8, 0),
-            Kind::Array => put(RECORD_BYTES + 4, 0),
-            _ => {}
-        }
-        for place in self.places() {
-            put(place, number(word(self.0, place).unwrap_or(0)));
-        }
-    }
-}
-
-/// A pointer to nothing in particular: what stands where nobody looks.
-pub(super) fn write_nothing(out: &mut Vec<u8>) {
-    for word in [0, POINTER << 24, 0] {
-        out.extend(u32::to_ne_bytes(word));
+        let of_parts = (0..count).map(move |index| RECORD_BYTES + step * index);
+        std::iter::once(0).chain(of_parts)
     }
 }

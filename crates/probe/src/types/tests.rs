@@ -76,6 +76,18 @@ fn a_number_that_is_asked_for_stays() {
 }
 
 #[test]
+fn names_that_nobody_needs_are_left_out() {
+    let (kernel, wanted) = (sample(), named(&[("inode", false)]));
+    let reduced = reduce(&Btf::parse(&kernel).unwrap(), &wanted).unwrap();
+    let has = |text: &[u8]| {
+        let mut windows = reduced.description.windows(text.len());
+        windows.any(|window| window == text)
+    };
+    assert!(has(b"\0inode\0") && has(b"\0size\0"));
+    assert!(!has(b"file") && !has(b"other"));
+}
+
+#[test]
 fn functions_are_known_by_their_names() {
     let kernel = sample();
     let btf = Btf::parse(&kernel).unwrap();
@@ -124,6 +136,8 @@ fn this_kernel_is_reduced_for_all_objects() {
             assert!(!reduced.missing.contains(&b"task_struct".as_slice()));
             let btf = Btf::parse(&reduced.description).unwrap();
             assert!(btf.count() < all, "{} of {all}", btf.count());
+            let whole = std::fs::metadata("/sys/kernel/btf/vmlinux").unwrap().len() as usize;
+            assert!(reduced.description.len() < whole / 4);
         }
     }
 }
