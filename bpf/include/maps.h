@@ -47,7 +47,7 @@ static __always_inline u32 call_narrow(u32 number)
 {
 	return number < NUMBERS_MAX ? calls.narrow[masked(number, NUMBERS_MAX - 1)] : 0;
 }
-/* Words that the consumer maps; the same struct is in crates/probe/src/bell.rs. */
+/* Words that the consumer maps; the same struct, without the last, is in crates/probe/src/bell.rs. */
 volatile struct {
 	u32 asleep;	 /* whether the consumer sleeps until it is woken; it writes it */
 	u32 narrow_seen; /* whether a program of the 32-bit interface was started */

@@ -130,7 +130,14 @@ static __always_inline bool is_32(struct task_struct *task)
 
 static __always_inline u64 arg_in_place(struct pt_regs *regs, int index)
 {
-	return index ? OWN_REG(regs, regs[index]) : OWN_REG(regs, orig_x0);
+	switch (index) {
+	case 0: return OWN_REG(regs, orig_x0);
+	case 1: return OWN_REG(regs, regs[1]);
+	case 2: return OWN_REG(regs, regs[2]);
+	case 3: return OWN_REG(regs, regs[3]);
+	case 4: return OWN_REG(regs, regs[4]);
+	default: return OWN_REG(regs, regs[5]);
+	}
 }
 
 static __always_inline void native_args(struct call *call, struct pt_regs *regs)
@@ -212,13 +219,14 @@ static __always_inline u32 call_code(struct pt_regs *regs, struct task_struct *t
 static __always_inline struct pt_regs *own_regs(struct task_struct *task)
 {
 #ifdef READ_BY_LOADS
-	u64 stack = (u64)BPF_CORE_READ(task, stack), at = stack + words.regs_at;
+	u64 stack = (u64)BPF_CORE_READ(task, stack);
+	u32 at = words.regs_at;
 
-	if (!words.regs_at) {
-		at = (u64)bpf_task_pt_regs(task);
-		words.regs_at = at - stack;
+	if (!at) {
+		at = (u64)bpf_task_pt_regs(task) - stack;
+		words.regs_at = at;
 	}
-	return (void *)at;
+	return (void *)(stack + at);
 #else
 	return (void *)bpf_task_pt_regs(task);
 #endif

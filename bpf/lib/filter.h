@@ -142,7 +142,6 @@ SHARED bool open_may_match(u32 code, s64 result, u32 flags, u64 path)
 	return length <= 0 || length >= FILTER_PATH_BYTES || filter_sends_path(f, call, outcome, result, flags);
 }
 
-#ifdef READ_BY_LOADS
 /* How many words of a path are remembered, its NUL included, and how many openings. */
 #define LEFT_OUT_WORDS 14
 #define LEFT_OUT_BITS 7
@@ -161,8 +160,9 @@ struct {
 	__uint(max_entries, 1 << LEFT_OUT_BITS);
 } left_outs SEC(".maps");
 
-/* The same as open_may_match, from what was decided before. The path is read once, because what is remembered of it has to be what was decided
- * on. */
+#ifdef READ_BY_LOADS
+/* The same as open_may_match, from what was decided before, where the verifier is new enough for that on each way. The path is read once,
+ * because what is remembered of it has to be what was decided on. */
 static __always_inline bool open_may_match_again(const struct filter *f, u32 code, s64 result, u32 flags, const void *path)
 {
 	const struct filter_call *call = &f->calls[code & (FILTER_CALLS - 1)];

@@ -182,8 +182,10 @@ fn make_maps(
         program.set_autoload(false);
     }
     let mut maps = open.load()?;
-    if let Some(marks) = map_mut(&mut maps, "untold_marks") {
-        freeze(&marks)?;
+    for name in ["untold_marks", "left_outs"] {
+        if let Some(map) = map_mut(&mut maps, name) {
+            freeze(&map)?;
+        }
     }
     Ok(maps)
 }

@@ -146,7 +146,7 @@ fn reduce<'n>(kernel: &Btf<'_>, named: &'n BTreeMap<Vec<u8>, bool>) -> Option<Re
         }
         kernel.record(id)?.parts(|part| wanted.push(part));
     }
-    let mut description = btf::Reduced::new(kernel);
+    let mut description = btf::Extract::new(kernel);
     for id in order {
         match kernel.record(id) {
             Some(record) if record.kind() != Kind::Other => {

@@ -32,7 +32,7 @@ const MARKS: u32 = 0b11 << 30;
 pub(super) fn asked(flags: u32) -> u32 {
     let kernel = KERNEL.iter().filter(|(name, _)| {
         let flag = FILE_FLAGS.iter().find(|flag| flag.name == *name);
-        flag.is_some_and(|flag| u64::from(flags) & u64::from(flag.value) != 0)
+        flag.is_some_and(|flag| u64::from(flags) & flag.value != 0)
     });
     kernel.fold(flags & MARKS, |asked, (_, bits)| asked | bits)
 }

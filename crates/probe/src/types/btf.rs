@@ -101,8 +101,8 @@ impl<'a> Btf<'a> {
     }
 }
 
-/// A description that is being made of another's types.
-pub(super) struct Reduced<'a> {
+/// A description that is being made of some of another's types.
+pub(super) struct Extract<'a> {
     of: &'a Btf<'a>,
     types: Vec<u8>,
     /// The texts that its types need, and where each was.
@@ -110,9 +110,9 @@ pub(super) struct Reduced<'a> {
     places: BTreeMap<u32, u32>,
 }
 
-impl<'a> Reduced<'a> {
-    pub(super) fn new(of: &'a Btf<'a>) -> Reduced<'a> {
-        Reduced {
+impl<'a> Extract<'a> {
+    pub(super) fn new(of: &'a Btf<'a>) -> Extract<'a> {
+        Extract {
             of,
             types: Vec::new(),
             texts: vec![0],

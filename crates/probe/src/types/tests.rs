@@ -34,12 +34,12 @@ fn named(names: &[(&str, bool)]) -> BTreeMap<Vec<u8>, bool> {
 fn sample() -> Vec<u8> {
     let texts = b"\0int\0inode\0file\0size\0other\0";
     let records = [
-        record(22, 4, 0, 0, &[]),                                // 1: struct other
+        record(21, 4, 0, 0, &[]),                                // 1: struct other
         record(1, 1, 0, 4, &[32]),                               // 2: int
         record(0, 3, 0, 0, &[2, 2, 5]),                          // 3: int[5]
         record(0, 2, 0, 6, &[]),                                 // 4: struct file *
-        record(5, 4, 3, 32, &[17, 2, 0, 17, 3, 32, 17, 4, 192]), // 5: struct inode
-        record(11, 4, 1, 4, &[17, 2, 0]),                        // 6: struct file
+        record(5, 4, 3, 32, &[16, 2, 0, 16, 3, 32, 16, 4, 192]), // 5: struct inode
+        record(11, 4, 1, 4, &[16, 2, 0]),                        // 6: struct file
         record(5, 12, 0, 0, &[]),                                // 7: function inode
     ];
     description(&records, texts)
