@@ -22,8 +22,8 @@
 #define FILTER_SKIP 0xfffe
 
 struct filter_step {
-	s64 first, last; /* the range that the result has to be in; */
-	u32 flags;	 /* instead, if not 0: asked_flags of which one has to be set */
+	s64 first, last; /* the range that the result has to be in, with room on both sides to subtract; */
+	u32 flags;	 /* or asked_flags of which one has to be set */
 	u16 yes, no;	 /* where to go on */
 };
 
@@ -75,15 +75,24 @@ static __always_inline void count_filtered(void)
 		count->filtered++;
 }
 
+/* 1 if it is not 0; without a branch, as what follows: the verifier would take each way through the rest. */
+static __always_inline u64 is_set(u64 bits)
+{
+	u64 sign = bits | -bits;
+
+	asm volatile("" : "+r"(sign));
+	return sign >> 63;
+}
+
 static __always_inline bool filter_sends(const struct filter *f, u32 at, s64 result, u32 flags)
 {
 	int i;
 
 	for (i = 0; i < FILTER_STEPS_TAKEN && at < FILTER_STEPS; i++) {
-		const struct filter_step *step = &f->steps[at & (FILTER_STEPS - 1)];
-		bool holds = step->flags ? flags & step->flags : result >= step->first && result <= step->last;
+		const struct filter_step *step = &f->steps[masked(at, FILTER_STEPS - 1)];
+		u64 is_outside = (u64)((result - step->first) | (step->last - result)) >> 63;
 
-		at = holds ? step->yes : step->no;
+		at = step->no ^ ((step->no ^ step->yes) & -(u32)((is_outside ^ 1) | is_set(flags & step->flags)));
 	}
 	return at != FILTER_SKIP;
 }
@@ -116,7 +125,7 @@ static __always_inline bool path_matters(const struct filter_call *call, u32 fla
 }
 
 /* Whether a rule may match the opening of a file; `flags` are asked_flags, and marks of the name. Shared: older verifiers would take the ways through
- * this once for each that leads to it. */
+ * this once for each that leads to it; newer ones come here when what is to be asked first has been asked. */
 SHARED bool open_may_match(u32 code, s64 result, u32 flags, u64 path)
 {
 	struct filter *f = my_filter();
@@ -128,8 +137,10 @@ SHARED bool open_may_match(u32 code, s64 result, u32 flags, u64 path)
 	if (!f)
 		return true;
 	call = &f->calls[code & (FILTER_CALLS - 1)];
+#ifndef READ_BY_LOADS
 	if (!filter_sends(f, call->first, result, flags))
 		return false;
+#endif
 	if (!path_matters(call, flags))
 		return true;
 	s = take_scratch();
@@ -160,6 +171,12 @@ struct {
 	__uint(max_entries, 1 << LEFT_OUT_BITS);
 } left_outs SEC(".maps");
 
+/* Whether one of its bytes is 0. */
+static __always_inline bool has_nul(u64 word)
+{
+	return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
+}
+
 #ifdef READ_BY_LOADS
 /* The same as open_may_match, from what was decided before, where the verifier is new enough for that on each way. The path is read once,
  * because what is remembered of it has to be what was decided on. */
@@ -168,7 +185,7 @@ static __always_inline bool open_may_match_again(const struct filter *f, u32 cod
 	const struct filter_call *call = &f->calls[code & (FILTER_CALLS - 1)];
 	u64 words[LEFT_OUT_WORDS], filter, how, hash;
 	struct left_out *before;
-	u32 place, last, i;
+	u32 place, i;
 	long length;
 
 	if (!filter_sends(f, call->first, result, flags))
@@ -181,13 +198,13 @@ static __always_inline bool open_may_match_again(const struct filter *f, u32 cod
 		return open_may_match(code, result, flags, (u64)path);
 	filter = (u64)f->number << 32 | code;
 	how = (u64)flags << 32 | (u32)(result < f->alike ? result : f->alike);
-	last = (u64)(length - 1) / 8;
 	hash = filter + how;
-	/* Loops that stay loops: the processor waits for each line of code that is not in its cache. */
+	/* Loops that stay loops: the processor waits for each line of code that is not in its cache. And that end by what a word is: by how many
+	 * there are, the verifier would take all that follows once for each number. */
 #pragma nounroll
 	for (i = 0; i < LEFT_OUT_WORDS; i++) {
 		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ULL;
-		if (i == last)
+		if (has_nul(words[i]))
 			break;
 	}
 	place = hash >> (64 - LEFT_OUT_BITS);
@@ -197,7 +214,7 @@ static __always_inline bool open_may_match_again(const struct filter *f, u32 cod
 	if (before->filter == filter && before->how == how) {
 #pragma nounroll
 		for (i = 0; i < LEFT_OUT_WORDS && before->path[i] == words[i]; i++)
-			if (i == last)
+			if (has_nul(words[i]))
 				return false;
 	}
 	if (filter_sends_path(f, call, filter_path(f, (u8 *)words, sizeof(words)), result, flags))

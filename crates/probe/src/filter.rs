@@ -54,6 +54,11 @@ const PADDING: usize = (HEAD_BYTES + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES
     .next_multiple_of(8)
     - (HEAD_BYTES + 256 + 4 * CELLS + 2 * OUTCOMES + CALL_BYTES * CALLS);
 
+/// Further than any result, and near enough that differences are numbers.
+const FAR: i64 = 1 << 62;
+/// A range that nothing is in.
+const NO_RESULT: (i64, i64) = (FAR, -FAR);
+
 impl Filter {
     /// Where to go on when the event is to be sent.
     pub const SEND: u16 = 0xFFFF;
@@ -107,14 +112,13 @@ impl Filter {
         out.resize(out.len() + PADDING, 0);
         for step in &self.steps {
             let flags = flags::asked(step.flags);
-            // No opening has flags that are known only of the file.
-            let (first, last) = if step.flags == 0 || flags != 0 {
+            let (first, last) = if step.flags == 0 {
                 step.result
             } else {
-                (i64::MAX, i64::MIN)
+                NO_RESULT
             };
-            out.extend(first.to_ne_bytes());
-            out.extend(last.to_ne_bytes());
+            out.extend(first.clamp(-FAR, FAR).to_ne_bytes());
+            out.extend(last.clamp(-FAR, FAR).to_ne_bytes());
             out.extend(flags.to_ne_bytes());
             out.extend(step.yes.to_ne_bytes());
             out.extend(step.no.to_ne_bytes());
