@@ -171,13 +171,13 @@ struct {
 	__uint(max_entries, 1 << LEFT_OUT_BITS);
 } left_outs SEC(".maps");
 
+#ifdef READ_BY_LOADS
 /* Whether one of its bytes is 0. */
 static __always_inline bool has_nul(u64 word)
 {
 	return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
 }
 
-#ifdef READ_BY_LOADS
 /* The same as open_may_match, from what was decided before, where the verifier is new enough for that on each way. The path is read once,
  * because what is remembered of it has to be what was decided on. */
 static __always_inline bool open_may_match_again(const struct filter *f, u32 code, s64 result, u32 flags, const void *path)

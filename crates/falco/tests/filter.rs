@@ -44,6 +44,16 @@ impl Dice {
     }
 }
 
+/// A falco that watches this machine and prints what it raises.
+const WATCHING: [&str; 6] = [
+    "-o",
+    "json_output=true",
+    "-o",
+    "stdout_output.enabled=true",
+    "-o",
+    "engine.kind=modern_ebpf",
+];
+
 /// What begins and ends the doings that are compared, by the names of files.
 const ENDS: [&str; 2] = ["begins", "ends"];
 
@@ -247,18 +257,7 @@ fn the_same_alerts_with_and_without_it() {
         )
         .unwrap();
         let rules = file.display().to_string();
-        let args = [
-            "-r",
-            &rules,
-            "-o",
-            "json_output=true",
-            "-o",
-            "stdout_output.enabled=true",
-            "-o",
-            "rule_matching=all",
-            "-o",
-            "engine.kind=modern_ebpf",
-        ];
+        let args = [&WATCHING[..], &["-r", &rules, "-o", "rule_matching=all"]].concat();
         let all = [&args[..], &["-o", "kernel_filter=false"]].concat();
         let args = [&args[..], &["-v", "-o", "log_level=debug"]].concat();
         let (mut with, mut without) = thread::scope(|scope| {
@@ -319,21 +318,17 @@ fn what_was_left_out_is_told_when_it_is_asked_for() {
         fs::write(&rules, text).unwrap();
     };
     write_rules("one written", "evt.is_open_write = true", &one);
-    let mut falco = Falco::start(&[
+    let path = rules.display().to_string();
+    let own = [
         "-r",
-        &rules.display().to_string(),
+        &path,
         "-v",
         "-o",
         "log_level=debug",
         "-o",
-        "json_output=true",
-        "-o",
-        "stdout_output.enabled=true",
-        "-o",
         "watch_config_files=false",
-        "-o",
-        "engine.kind=modern_ebpf",
-    ]);
+    ];
+    let mut falco = Falco::start(&[&WATCHING[..], &own].concat());
     let read = |file: &Path| drop(fs::File::open(file).unwrap());
     (0..200).for_each(|_| read(&one));
     drop(fs::OpenOptions::new().write(true).open(&one).unwrap());
@@ -371,20 +366,13 @@ fn a_flood_of_opens_hides_nothing() {
     let temp = tempfile::tempdir().unwrap();
     let rules = temp.path().join("rules.yaml");
     fs::write(&rules, READY).unwrap();
-    let mut falco = Falco::start(&[
-        "-r",
-        &rules.display().to_string(),
-        "-o",
-        "json_output=true",
-        "-o",
-        "stdout_output.enabled=true",
-        "-o",
-        "engine.kind=modern_ebpf",
-        "-o",
+    let path = rules.display().to_string();
+    let (act, threshold) = (
         "syscall_event_drops.actions[]=alert",
-        "-o",
         "syscall_event_drops.threshold=0",
-    ]);
+    );
+    let own = ["-r", &path, "-o", act, "-o", threshold];
+    let mut falco = Falco::start(&[&WATCHING[..], &own].concat());
     let cat = |args: &[&str]| {
         let mut cat = Command::new("cat");
         let status = cat.args(args).stdout(Stdio::null()).status();
