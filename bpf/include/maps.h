@@ -21,6 +21,7 @@ struct config {
 	u32 slots;        /* how many events a CPU may be building at once: several where a program can lose its CPU to another */
 	u32 compare;      /* whether names of some calls are looked at when the call begins, too */
 	u32 real_paths;   /* of which descriptors the kernel's own path is reported: enum paths */
+	u32 births_alone; /* whether new threads are told when they are made, and the calls that make them are not watched */
 };
 const volatile struct config config SEC(".rodata.config");
 

@@ -241,21 +241,26 @@ static __always_inline struct pt_regs *regs_of(struct task_struct *task)
 	return (void *)((u64)BPF_CORE_READ(task, stack) + 4 * 4096 - bpf_core_type_size(struct pt_regs));
 }
 
-static __always_inline u32 number_at(struct pt_regs *regs)
+/* The call of the schema that they say, in the 32-bit interface or another. */
+static __always_inline u32 code_at(struct pt_regs *regs, bool narrow)
 {
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(regs, orig_ax);
+	u32 number = BPF_CORE_READ(regs, orig_ax);
+
+	return narrow ? call_narrow(number) : call_native(number & ~X32_BIT);
 #else
-	return BPF_CORE_READ(regs, syscallno);
+	u32 number = BPF_CORE_READ(regs, syscallno);
+
+	return narrow ? call_narrow(number) : call_native(number);
 #endif
 }
 
-static __always_inline u64 first_arg(struct pt_regs *regs)
+static __always_inline u64 first_arg(struct pt_regs *regs, bool narrow)
 {
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(regs, di);
+	return narrow ? (u32)BPF_CORE_READ(regs, bx) : BPF_CORE_READ(regs, di);
 #else
-	return BPF_CORE_READ(regs, orig_x0);
+	return narrow ? (u32)BPF_CORE_READ(regs, orig_x0) : BPF_CORE_READ(regs, orig_x0);
 #endif
 }
 

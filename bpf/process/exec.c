@@ -40,21 +40,28 @@ struct linux_binprm {
 	const char *filename;
 } __attribute__((preserve_access_index));
 
+/* Whether a new program's addresses are of 32 bits. */
+static __always_inline void note_narrow(struct mm_struct *mm)
+{
+	if (BPF_CORE_READ(mm, task_size) <= 1UL << 32)
+		words.narrow_seen = 1;
+}
+
 SEC("tp_btf/sched_process_exec")
 int executed(u64 *ctx)
 {
 	struct task_struct *task = current_task();
 	struct linux_binprm *program = (void *)ctx[2];
 	struct scratch *s;
-	struct mm_struct *mm;
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	u64 start, end;
 
+	note_narrow(mm);
 	if (ignored(0) || BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		return 0;
 	s = BEGIN(SYSCALL_EXECVE_19_X);
 	if (!s)
 		return 0;
-	mm = BPF_CORE_READ(task, mm);
 	start = BPF_CORE_READ(mm, env_start);
 	end = BPF_CORE_READ(mm, env_end);
 	put_s64(s, 0);
@@ -67,12 +74,11 @@ int executed(u64 *ctx)
 	return 0;
 }
 
-/* Whether a new program's addresses are of 32 bits. */
+/* The same where nobody asks for programs that are executed. */
 SEC("tp_btf/sched_process_exec")
 int executed_narrow(u64 *ctx)
 {
-	if (BPF_CORE_READ(current_task(), mm, task_size) <= 1UL << 32)
-		words.narrow_seen = 1;
+	note_narrow(BPF_CORE_READ(current_task(), mm));
 	return 0;
 }
 

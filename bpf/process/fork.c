@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* fork, vfork, clone, clone3: the exit in the parent (the result is the child) and in the child (the result is 0). A child does not
- * leave the function that its parent called: where functions' exits are watched, its event is made when it is. */
+ * leave the function that its parent called: where functions' exits are watched, its event is made when it is. Where nobody asks for the
+ * calls, that event alone tells the state what it needs. */
 #include "../lib/call.h"
 #include "../lib/flags.h"
 #include "../lib/task.h"
@@ -80,16 +81,19 @@ int born(u64 *ctx)
 {
 	struct task_struct *parent = current_task(), *child = NULL;
 	struct pt_regs *regs = regs_of(parent);
-	u64 flags = first_arg(regs), thread;
+	bool narrow = is_32(parent);
+	u64 flags = first_arg(regs, narrow), thread;
 	u16 code = EVT_SYSCALL_CLONE_20_X;
 
 	/* As a number, which is all that shared functions take. */
 	bpf_probe_read_kernel(&child, sizeof(child), &ctx[1]);
 	thread = BPF_CORE_READ(child, pid);
-	/* In the 32-bit interface the child's end of the call is seen by the program on all calls. */
-	if (BPF_CORE_READ(child, tgid) == config.own_pid || BPF_CORE_READ(parent, flags) & PF_KTHREAD || is_32(parent))
+	if (BPF_CORE_READ(child, tgid) == config.own_pid || BPF_CORE_READ(parent, flags) & PF_KTHREAD)
 		return 0;
-	switch (call_native(number_at(regs))) {
+	/* If the calls are watched, those of the 32-bit interface are by the program on all calls, which sees the child's end, too. */
+	if (narrow && !config.births_alone)
+		return 0;
+	switch (code_at(regs, narrow)) {
 	case SC_FORK:
 		code = EVT_SYSCALL_FORK_20_X;
 		flags = 0;

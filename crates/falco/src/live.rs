@@ -19,6 +19,7 @@ pub(crate) fn open(set: &Set) -> Result<(Source, State), SourceError> {
     let config = &set.config;
     let mut probe_config = probe::Config {
         calls: set.calls.clone(),
+        births: set.extra.births,
         filter: set.filter.clone(),
         snaplen: config.snaplen,
         how: config.kernel_attach,

@@ -7,7 +7,7 @@ use falco_rules::{
     RuleSet,
     pushdown::{self, Asks},
 };
-use falco_sources::probe::{self, RealPaths};
+use falco_sources::probe::{self, MAKING_THREADS, RealPaths};
 
 use crate::{
     config::{Config, Engine},
@@ -18,9 +18,11 @@ use crate::{
 /// Calls without which the state would not learn that a descriptor is no longer what it was.
 const REPLACING: [&str; 3] = ["close_range", "dup2", "dup3"];
 
-/// What events have to tell beside their parameters, because rules ask.
+/// What the probe has to tell beside the parameters of the calls, because rules ask; and what it need not, because none does.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extra {
+    /// Whether new threads may be told as they are made, once, instead of by the calls that make them, which return twice.
+    pub(crate) births: bool,
     /// The calls whose names are to be compared with what they were at the beginning.
     pub(crate) compared: Vec<SyscallCode>,
     /// Of which descriptors the kernel's own path is to be told.
@@ -28,7 +30,12 @@ pub(crate) struct Extra {
 }
 
 impl Extra {
-    pub(crate) fn of(rules: &RuleSet, conditions: &RuleSet, calls: &[SyscallCode]) -> Extra {
+    pub(crate) fn of(
+        config: &Config,
+        rules: &RuleSet,
+        conditions: &RuleSet,
+        calls: &[SyscallCode],
+    ) -> Extra {
         let asking = |fields: &[&str]| pushdown::asking(rules, conditions, fields);
         let marks = asking(&["evt.is_tampered", "evt.is_unverified"]);
         let asked = |call: &&SyscallCode| {
@@ -44,7 +51,22 @@ impl Extra {
         } else {
             RealPaths::Opened
         };
+        let of_rules = rules.syscalls();
+        let only_state = |name| {
+            SyscallCode::by_name(name)
+                .is_some_and(|call| calls.contains(&call) && !of_rules.contains(call))
+        };
+        let births = matches!(config.engine, Engine::Probe { .. })
+            && may_leave_out(config).is_ok()
+            && MAKING_THREADS.into_iter().all(only_state);
+        if births {
+            log::line(
+                Level::Debug,
+                "New threads are told once, when they are made: no rule asks for the calls that make them.",
+            );
+        }
         Extra {
+            births,
             compared: calls.iter().filter(asked).copied().collect(),
             real_paths,
         }
@@ -53,7 +75,9 @@ impl Extra {
     /// Whether it is all that the other asks for.
     pub(crate) fn covers(&self, other: &Extra) -> bool {
         let has = |call| self.compared.contains(call);
-        other.compared.iter().all(has) && self.real_paths >= other.real_paths
+        other.compared.iter().all(has)
+            && self.real_paths >= other.real_paths
+            && self.births <= other.births
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn prepare(
     let filter = derives
         .then(|| narrow::derive(&config, &rules, &conditions, &calls))
         .flatten();
-    let extra = narrow::Extra::of(&rules, &conditions, &calls);
+    let extra = narrow::Extra::of(&config, &rules, &conditions, &calls);
     let workers = workers(&config, &catalogue);
     check_rings(&config)?;
     config.metrics.check()?;

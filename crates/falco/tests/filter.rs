@@ -123,6 +123,15 @@ fn rules(dir: &str, seed: u64, about_files: bool) -> String {
             "evt.type = close and fd.type in (ipv4, file, directory) and fd.name != /dev/null",
         );
     }
+    // What children have from their parents, whichever way their making was told.
+    let _ = writeln!(
+        text,
+        "- rule: children\n  desc: d\n  condition: evt.type in (execve, procexit) and proc.ppid = {pid}\n  \
+         output: \"%evt.type %proc.cmdline %proc.pname %proc.aname[2] %proc.cwd %proc.sname %user.uid %proc.tty\"\n  priority: INFO\n\
+         - rule: what children have\n  desc: d\n  condition: evt.type = dup2 and fd.type in (ipv4, pipe) and proc.ppid = {pid}\n  \
+         output: \"%evt.type %evt.rawres %fd.type %fd.name %proc.name\"\n  priority: INFO",
+        pid = std::process::id()
+    );
     for (index, condition) in later.iter().enumerate() {
         let _ = writeln!(
             text,
@@ -156,7 +165,16 @@ fn act(dir: &Path, seed: u64) {
                 dir.file_name().unwrap().display()
             ),
         };
-        match dice.below(13) {
+        match dice.below(15) {
+            // By a new thread, and by a new process with a descriptor of ours.
+            14 => thread::scope(|scope| {
+                scope.spawn(|| drop(fs::File::open(&path)));
+            }),
+            13 if !held.is_empty() => {
+                let input = held.swap_remove(dice.below(held.len()));
+                let mut child = Command::new("true");
+                assert!(child.arg(&path).stdin(input).status().unwrap().success());
+            }
             // A file that nobody asks for gets the number of a connection, or of a directory, that was told.
             12 => {
                 let before: Option<OwnedFd> = match dice.below(2) {
@@ -287,6 +305,12 @@ fn the_same_alerts_with_and_without_it() {
         );
         let (with, without) = (said(&with), said(&without.stop().0));
         assert!(without.len() > 200, "only {} alerts", without.len());
+        for rule in ["children: ", "what children have: "] {
+            assert!(
+                without.iter().any(|alert| alert.starts_with(rule)),
+                "{rule}"
+            );
+        }
         for (index, (with, without)) in with.iter().zip(&without).enumerate() {
             assert_eq!(with, without, "alert {index} of seed {seed}");
         }
@@ -351,6 +375,57 @@ fn what_was_left_out_is_told_when_it_is_asked_for() {
         left.any(|left| left.parse::<u64>().unwrap() >= 200),
         "{rest}"
     );
+}
+
+/// Nobody is told of calls that make threads until a rule asks for them: then of both ends.
+#[test]
+fn calls_that_make_threads_are_told_to_rules_that_ask() {
+    if !can_watch() {
+        return;
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let temp = tempfile::tempdir().unwrap();
+    let rules = temp.path().join("rules.yaml");
+    fs::write(&rules, READY).unwrap();
+    let path = rules.display().to_string();
+    let own = [
+        "-r",
+        &path,
+        "-v",
+        "-o",
+        "log_level=debug",
+        "-o",
+        "watch_config_files=false",
+    ];
+    let mut falco = Falco::start(&[&WATCHING[..], &own].concat());
+    let pid = std::process::id();
+    let asking = format!(
+        "{READY}- rule: made\n  desc: d\n  condition: evt.type in (clone, clone3, fork, vfork) and (proc.pid = {pid} or proc.ppid = {pid})\n  \
+         output: \"%evt.rawres %proc.pid\"\n  priority: INFO\n"
+    );
+    fs::write(&rules, asking).unwrap();
+    falco.hang_up();
+    let mut of = |who: &str, made: fn(i64) -> bool| {
+        let fits = |alert: &Value| {
+            let fields = &alert["output_fields"];
+            alert["rule"] == "made"
+                && (fields["proc.pid"] == pid) == (who == "caller")
+                && fields["evt.rawres"].as_i64().is_some_and(made)
+        };
+        (0..100).any(|_| {
+            assert!(Command::new("true").status().unwrap().success());
+            let limit = Duration::from_millis(100);
+            falco.wait_up_to(limit, fits).is_some()
+        })
+    };
+    let ends = (
+        of("caller", |result| result > 0),
+        of("child", |result| result == 0),
+    );
+    assert_eq!(ends, (true, true), "{}", falco.seen());
+    let (_, rest) = falco.stop();
+    let once = "New threads are told once";
+    assert_eq!(rest.matches(once).count(), 1, "{rest}");
 }
 
 /// Two processes on two processors open and close without end, and nothing is lost of what matters. `FALCO_TEST_PLANTED` says how often

@@ -59,6 +59,9 @@ use merge::Merge;
 pub struct Config {
     /// The system calls. The ends of processes are always reported.
     pub calls: Vec<SyscallCode>,
+    /// Whether each new thread is reported when it is made, as the child's end of the call that makes it, instead of both ends of these
+    /// calls ([`MAKING_THREADS`]), even if they are asked for.
+    pub births: bool,
     /// The size of a ring in bytes: a power of two, at least a page.
     pub ring_bytes: u32,
     /// How many CPUs share a ring; 0: all share one.
@@ -87,6 +90,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             calls: Vec::new(),
+            births: false,
             ring_bytes: 8 << 20,
             cpus_per_ring: 2,
             snaplen: 80,
@@ -100,6 +104,9 @@ impl Default for Config {
         }
     }
 }
+
+/// The system calls that make threads and processes.
+pub const MAKING_THREADS: [&str; 4] = ["clone", "clone3", "fork", "vfork"];
 
 /// Of which descriptors the kernel's own path is told. The same numbers are in `bpf/include/maps.h`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -121,6 +121,7 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
         handlers: &handlers,
         beside: &beside,
         named: !names.is_empty(),
+        births: config.births,
     };
     let made = Made::of(&maps).map_err(refused)?;
     let mut programs = parts::load(&object, open, &made, &wanted).map_err(refused)?;

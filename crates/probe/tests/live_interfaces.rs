@@ -383,6 +383,58 @@ fn small_program() -> Vec<u8> {
     file
 }
 
+/// They need no program on all calls.
+#[test]
+fn births_by_int_80() {
+    let config = Config {
+        births: true,
+        foreign: Foreign::Never,
+        calls: live::codes(&["execve"]),
+        ..Config::default()
+    };
+    let Some(mut probe) = live::open_with(config) else {
+        return;
+    };
+    if call_32(20, [0; 5]) == -i64::from(libc::ENOSYS) {
+        return; // a kernel without the interface
+    }
+    let notes = Notes::new();
+    let parent = call!(libc::SYS_fork);
+    if parent == 0 {
+        let flags = (libc::SIGCHLD | libc::CLONE_FS) as u32;
+        for (index, (number, first)) in [(2, 0), (120, flags)].into_iter().enumerate() {
+            let child = call_32(number, [first, 0, 0, 0, 0]);
+            if child == 0 {
+                // SAFETY: ends the process at once.
+                unsafe { libc::_exit(0) };
+            }
+            notes.put(index, child);
+            // SAFETY: nobody wants the status.
+            unsafe { libc::waitpid(child as i32, std::ptr::null_mut(), 0) };
+        }
+        // SAFETY: ends the process at once.
+        unsafe { libc::_exit(0) };
+    }
+    // SAFETY: nobody wants the status.
+    unsafe { libc::waitpid(parent as i32, std::ptr::null_mut(), 0) };
+    let children = [notes.get(0), notes.get(1)];
+    let events = live::collect(&mut probe, &children);
+    for (index, (name, flags)) in [("fork", "0x0"), ("clone", "CLONE_FS")]
+        .into_iter()
+        .enumerate()
+    {
+        let event = live::parse(&events[index][0]);
+        assert_eq!(
+            (event.info().name, event.i64(0), event.i64(4), event.i64(5)),
+            (name, Some(0), Some(children[index]), Some(parent))
+        );
+        assert_eq!(
+            live::names_of("clone", "flags", event.u32(15).unwrap()),
+            flags
+        );
+    }
+}
+
 #[test]
 fn watching_begins_with_the_first_32_bit_program() {
     let Some(mut probe) = open(&["mkdir"], How::PerCall, Foreign::Auto) else {

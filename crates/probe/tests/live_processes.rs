@@ -11,6 +11,7 @@ use std::{
     ptr::null,
 };
 
+use falco_probe::{Config, How};
 use live::{Notes, call, ptr, said};
 
 const CALLS: &[&str] = &[
@@ -253,6 +254,84 @@ fn both_sides_of_a_fork() {
         )),
         "{failed}"
     );
+}
+
+/// Where nobody asks for the calls: the child's end alone, whatever way there is to watch calls.
+#[test]
+fn births_are_told_once() {
+    for how in [None, Some(How::AllCalls)] {
+        let births = live::open_with(Config {
+            calls: live::codes(CALLS),
+            births: true,
+            how,
+            ..Config::default()
+        });
+        let Some(mut probe) = births else { return };
+        let notes = Notes::new();
+        let parent = fork();
+        if parent == 0 {
+            let clone3 = [0_u64, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
+            let flags = libc::SIGCHLD | libc::CLONE_FS | libc::CLONE_FILES;
+            for index in 0..4 {
+                let child = match index {
+                    0 => fork(),
+                    1 => call!(libc::SYS_clone, flags, 0, 0, 0, 0),
+                    2 => call!(libc::SYS_clone3, clone3.as_ptr(), 64),
+                    // A call that makes a thread and is not the first of its process to do so.
+                    _ => {
+                        let of_thread = std::thread::spawn(|| {
+                            let child = fork();
+                            if child == 0 {
+                                exit(6);
+                            }
+                            (child, thread())
+                        });
+                        let (child, maker) = of_thread.join().unwrap_or_default();
+                        notes.put(4, maker);
+                        child
+                    }
+                };
+                if child == 0 {
+                    exit(3 + index);
+                }
+                wait(notes.put(index as usize, child));
+            }
+            exit(0);
+        }
+        wait(parent);
+        let made: Vec<i64> = (0..5).map(|index| notes.get(index)).collect();
+        let mut events = live::collect(&mut probe, &[&[parent], &made[..]].concat());
+        let maker = made[4];
+        let expected = [
+            ("fork", parent, thread(), "0x0", 0),
+            ("fork", made[0], parent, "0x0", 3),
+            ("clone", made[1], parent, "CLONE_FILES|CLONE_FS", 4),
+            ("clone3", made[2], parent, "0x0", 5),
+            ("fork", made[3], maker, "0x0", 6),
+        ];
+        for (index, (name, child, parent, flags, status)) in expected.into_iter().enumerate() {
+            let of_child = &mut events[index];
+            check_fork(
+                &of_child.pop_front().unwrap(),
+                name,
+                0,
+                child,
+                parent,
+                flags,
+            );
+            let end = of_child.pop_front().unwrap();
+            assert_eq!(live::parse(&end).i64(1), Some(status), "{child}");
+            assert!(of_child.is_empty(), "no call of its own is told");
+        }
+        let first = events[5].pop_front().unwrap();
+        let event = live::parse(&first);
+        assert_eq!(
+            (event.i64(0), event.i64(3), event.i64(4)),
+            (Some(0), Some(maker), Some(parent))
+        );
+        let flags = live::names_of("clone", "flags", event.u32(15).unwrap());
+        assert!(flags.contains("CLONE_THREAD"), "{flags}");
+    }
 }
 
 #[test]

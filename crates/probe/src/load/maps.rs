@@ -70,6 +70,7 @@ pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, slots: u32, boot
     knobs.extend(slots.to_ne_bytes());
     knobs.extend(u32::from(!config.compared.is_empty()).to_ne_bytes());
     knobs.extend((config.real_paths as u32).to_ne_bytes());
+    knobs.extend(u32::from(config.births).to_ne_bytes());
     set_constants(open, "rodata.config", &knobs);
     let tables = [numbers::native(), numbers::narrow(), numbers::by_call()];
     set_constants(open, "rodata.tells", &untold::tells());

@@ -29,6 +29,8 @@ pub(super) struct Wanted<'a> {
     pub(super) beside: &'a Beside,
     /// Whether names are looked at when calls begin, too.
     pub(super) named: bool,
+    /// Whether new threads are told when they are made.
+    pub(super) births: bool,
 }
 
 /// Programs that are loaded.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, os::fd::IntoRawFd as _};
 
-use falco_event::{SyscallCode, codes::GENERIC_X};
+use falco_event::{Syscall, SyscallCode, codes::GENERIC_X};
 use libbpf_rs::{Link, Object, OpenObject, ProgramAttachType, ProgramMut};
 
 use super::{
@@ -11,8 +11,8 @@ use super::{
     said::Said,
 };
 use crate::{
-    Config, Foreign, How, beside::Beside, error::Error, names::Names, numbers, perf,
-    tracefs::Tracefs,
+    Config, Foreign, How, MAKING_THREADS, beside::Beside, error::Error, names::Names, numbers,
+    perf, tracefs::Tracefs,
 };
 
 /// The program for calls by other interfaces beside programs on calls one by one.
@@ -48,8 +48,12 @@ pub(super) fn choose(
         .collect();
     let (native, narrow) = (numbers::native(), numbers::of_narrow());
     let (mut handlers, mut unsupported) = (Vec::new(), Vec::new());
+    let told_otherwise = |info: &Syscall| config.births && MAKING_THREADS.contains(&info.name);
     for code in &config.calls {
         let info = code.info();
+        if told_otherwise(info) {
+            continue;
+        }
         let (is_native, is_foreign) = (native.contains(&code.get()), narrow.contains(code));
         if !is_native && !is_foreign {
             continue;
@@ -132,12 +136,14 @@ pub(super) fn select(open: &mut OpenObject, wanted: &Wanted<'_>, at_functions: &
         handlers,
         beside,
         named,
+        births,
     } = *wanted;
     for mut program in open.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let (one, any) = (name.strip_prefix("one_"), name.strip_prefix("any_"));
         let wanted =
             |call: Option<&str>| handlers.iter().any(|handler| Some(handler.program) == call);
+        let is_executed = wanted(Some("execve")) || wanted(Some("execveat"));
         program.set_autoload(match (how, name.as_str()) {
             (_, NAMED) => named,
             (_, name) if beside.programs.contains(name) => true,
@@ -145,11 +151,15 @@ pub(super) fn select(open: &mut OpenObject, wanted: &Wanted<'_>, at_functions: &
                 beside.completions.values().any(|program| *program == name)
             }
             (_, "exited") => true,
-            (How::Functions, "born") => ["clone", "clone3", "fork", "vfork"]
-                .into_iter()
-                .any(|call| wanted(Some(call))),
-            (_, "executed") => wanted(Some("execve")) || wanted(Some("execveat")),
-            (How::Functions | How::PerCall, "executed_narrow") => foreign == Watch::Waiting,
+            // A child does not leave the function that its parent called.
+            (_, "born") => {
+                let is_called = || MAKING_THREADS.iter().any(|call| wanted(Some(call)));
+                births || (how == How::Functions && is_called())
+            }
+            (_, "executed") => is_executed,
+            (How::Functions | How::PerCall, "executed_narrow") => {
+                foreign == Watch::Waiting && !is_executed
+            }
             // The programs that take the machine's own calls one by one, where their functions are not to be had at tracepoints.
             (How::Functions, _) => {
                 let is_at_function = |call: &str| at_functions.contains(call);
