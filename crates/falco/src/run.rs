@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::Instant,
 };
 
@@ -318,6 +319,10 @@ fn replace(
             engine.drain(source, state, now_ns())?;
         }
         std::mem::swap(source, &mut fresh);
+        // For each program that is detached the kernel waits until nobody runs it, seconds in all; meanwhile events come. Without a thread
+        // they have to wait.
+        let detach = thread::Builder::new().name("detach".into());
+        let _ = detach.spawn(move || drop(fresh));
         *state = fresh_state;
         fresh_source = true;
     }
