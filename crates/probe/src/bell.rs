@@ -21,7 +21,7 @@ use rustix::{
 
 /// How long a nap is: what comes meanwhile waits, and the rings must hold it.
 const NAP_MIN: Duration = Duration::from_micros(100);
-const NAP_MAX: Duration = Duration::from_millis(4);
+const NAP_MAX: Duration = Duration::from_millis(8);
 /// With so many events a nap was too long for the rings' good, with so few too short for the CPU's.
 const MANY: u32 = 256;
 const FEW: u32 = 32;
