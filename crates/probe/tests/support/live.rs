@@ -47,8 +47,9 @@ pub(crate) fn result(result: i64) -> i64 {
     }
 }
 
-/// A text for a system call.
+/// A text for a system call, in memory: a call that fails before it looks brings nothing in, and the probe cannot.
 pub(crate) fn ptr(text: &CStr) -> *const libc::c_char {
+    touch(text.to_bytes_with_nul());
     text.as_ptr()
 }
 
