@@ -9,7 +9,6 @@ use crate::outputs::{Report, Trouble};
 use crate::queue::Queue;
 use crate::spool::Spool;
 use crate::{Channel, Failure, Finished};
-use spooled::Spooled;
 
 mod spooled;
 
@@ -157,10 +156,7 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         let spool = self.lane.spool.clone();
-        let mut spooled = spool.as_ref().map(|spool| Spooled {
-            head: spool.head(),
-            spool,
-        });
+        let mut spooled = spool.as_ref().and_then(|spool| self.wait_for_head(spool));
         loop {
             // In order: what is on disk was there first.
             if let Some(spooled) = &mut spooled

@@ -14,7 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::FlockOperation;
@@ -160,9 +160,13 @@ impl Spool {
         tail.write(&self.path, self.segment_max, &bytes)
     }
 
-    /// The reading side; waits while an earlier user has it.
-    pub(crate) fn head(&self) -> MutexGuard<'_, Head> {
-        self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The reading side, unless somebody has it.
+    pub(crate) fn head(&self) -> Option<MutexGuard<'_, Head>> {
+        match self.head.try_lock() {
+            Ok(head) => Some(head),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {

@@ -14,6 +14,9 @@ use crate::{Channel, Failure, Finished};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How soon it is looked again whether another reader has gone.
+const TURN: Duration = Duration::from_millis(20);
+
 /// A spool, read by one at a time.
 pub(super) struct Spooled<'a> {
     pub(super) spool: &'a Spool,
@@ -21,6 +24,21 @@ pub(super) struct Spooled<'a> {
 }
 
 impl Worker {
+    /// Waits until nobody else reads the spool: another configuration does, while the two take turns. `None` if this one is to end before the
+    /// other, which then delivers what is on disk.
+    pub(super) fn wait_for_head<'a>(&self, spool: &'a Spool) -> Option<Spooled<'a>> {
+        let mut ends = false;
+        loop {
+            if let Some(head) = spool.head() {
+                return Some(Spooled { spool, head });
+            }
+            if ends {
+                return None;
+            }
+            ends = self.lane.queue.wait_closed(TURN);
+        }
+    }
+
     /// Delivers what is on disk.
     ///
     /// # Errors

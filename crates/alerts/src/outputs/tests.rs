@@ -35,7 +35,7 @@ fn file(path: &Path) -> Box<dyn Channel> {
 /// No call takes too long, however busy the machine is.
 fn unhurried() -> Options {
     Options {
-        timeout: Duration::from_hours(1),
+        timeout: Duration::from_mins(1),
         ..Options::default()
     }
 }
@@ -311,6 +311,7 @@ fn alerts_wait_on_disk_for_a_server_that_is_away() {
 
     // Another run finds the old ones and, while two configurations take turns, goes on where the first has ended.
     let (first, troubles) = start(options.clone(), vec![Box::new(remote.clone())]);
+    until(|| !troubles.lock().unwrap().is_empty());
     let (second, later) = start(options, vec![Box::new(remote.clone())]);
     push(&first, 100..110);
     remote.away.store(false, Ordering::Relaxed);
@@ -322,6 +323,37 @@ fn alerts_wait_on_disk_for_a_server_that_is_away() {
     let mut troubles = troubles.lock().unwrap().clone();
     troubles.append(&mut later.lock().unwrap());
     assert!(troubles.contains(&"../remote: unlucky".to_owned()));
+}
+
+/// As when a configuration comes and goes before the one before it has ended.
+#[test]
+fn who_never_got_to_read_the_disk_ends_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = SpoolOptions {
+        path: dir.path().into(),
+        max_bytes: 1 << 20,
+        max_age: Duration::from_hours(1),
+    };
+    let options = Options {
+        spool: Some(spool.clone()),
+        ..unhurried()
+    };
+    let remote = Remote::default();
+    let before = Spool::open(&spool, "___remote").unwrap();
+    let head = before.head().unwrap();
+    let (outputs, troubles) = start(options.clone(), vec![Box::new(remote.clone())]);
+    outputs.push(alert(0), Routes::ALL);
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || {
+        outputs.finish();
+        ended.send(())
+    });
+    assert_eq!(end.recv_timeout(Duration::from_secs(30)), Ok(()));
+    assert_eq!(*troubles.lock().unwrap(), [""; 0]);
+    assert_eq!(*remote.got.lock().unwrap(), [0; 0]);
+    drop(head);
+    start(options, vec![Box::new(remote.clone())]).0.finish();
+    assert_eq!(*remote.got.lock().unwrap(), [0]);
 }
 
 #[test]
