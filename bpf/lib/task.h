@@ -245,9 +245,8 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 	return BPF_CORE_READ(rcu, __parent);
 }
 
-/* `subsystem=path` with its NUL; the NULs between the components become slashes. What is before the path comes as the bytes of a number, so
- * many of them. */
-SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem, u64 name, u32 name_length)
+/* `subsystem=path` with its NUL; the NULs between the components become slashes. */
+SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
 {
 	struct scratch *s = scratch_at(key);
 	struct css_set *groups = BPF_CORE_READ((struct task_struct *)task, cgroups);
@@ -264,10 +263,9 @@ SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem, u64 name, u32 name_leng
 	bpf_probe_read_kernel(&state, sizeof(state),
 			      (char *)groups + bpf_core_field_offset(struct css_set, subsys) +
 				      (subsystem & 31) * sizeof(void *));
-	if (!state)
+	if (!state || !push_str_kernel(s, BPF_CORE_READ(state, ss, name), 64))
 		return 0;
-	*(u64 *)&s->data[s->end & EVENT_MASK] = name;
-	s->end += name_length & 15;
+	s->data[(s->end - 1) & EVENT_MASK] = '=';
 	node = BPF_CORE_READ(state, cgroup, kn);
 	/* In the one hierarchy of version 2 all subsystems have the same path. */
 	if (node && s->cgroup == (u64)node) {
@@ -302,14 +300,9 @@ SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem, u64 name, u32 name_leng
 	return s->end - start;
 }
 
-#define PUSH_CGROUP(name)                                                                                              \
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, name##_cgrp_id)) {                                       \
-		const char text[8] = #name "=";                                             \
-		u64 bytes;                                                                                             \
-		__builtin_memcpy(&bytes, text, sizeof(bytes));                                                         \
-		total += push_cgroup(s->key, (u64)task, bpf_core_enum_value(enum cgroup_subsys_id, name##_cgrp_id),    \
-				     bytes, sizeof(#name "=") - 1);                                                    \
-	}
+#define PUSH_CGROUP(name)                                                                        \
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, name##_cgrp_id))                   \
+		total += push_cgroup(s->key, (u64)task, bpf_core_enum_value(enum cgroup_subsys_id, name##_cgrp_id))
 
 static __always_inline void put_cgroups(struct scratch *s, struct task_struct *task)
 {

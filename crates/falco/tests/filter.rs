@@ -54,6 +54,21 @@ const WATCHING: [&str; 6] = [
     "engine.kind=modern_ebpf",
 ];
 
+/// One that tells what it does about rules, which it reads again when it is told to.
+fn talkative(rules: &Path) -> Falco {
+    let rules = rules.display().to_string();
+    let own = [
+        "-r",
+        &rules,
+        "-v",
+        "-o",
+        "log_level=debug",
+        "-o",
+        "watch_config_files=false",
+    ];
+    Falco::start(&[&WATCHING[..], &own].concat())
+}
+
 /// What begins and ends the doings that are compared, by the names of files.
 const ENDS: [&str; 2] = ["begins", "ends"];
 
@@ -342,17 +357,7 @@ fn what_was_left_out_is_told_when_it_is_asked_for() {
         fs::write(&rules, text).unwrap();
     };
     write_rules("one written", "evt.is_open_write = true", &one);
-    let path = rules.display().to_string();
-    let own = [
-        "-r",
-        &path,
-        "-v",
-        "-o",
-        "log_level=debug",
-        "-o",
-        "watch_config_files=false",
-    ];
-    let mut falco = Falco::start(&[&WATCHING[..], &own].concat());
+    let mut falco = talkative(&rules);
     let read = |file: &Path| drop(fs::File::open(file).unwrap());
     (0..200).for_each(|_| read(&one));
     drop(fs::OpenOptions::new().write(true).open(&one).unwrap());
@@ -387,17 +392,7 @@ fn calls_that_make_threads_are_told_to_rules_that_ask() {
     let temp = tempfile::tempdir().unwrap();
     let rules = temp.path().join("rules.yaml");
     fs::write(&rules, READY).unwrap();
-    let path = rules.display().to_string();
-    let own = [
-        "-r",
-        &path,
-        "-v",
-        "-o",
-        "log_level=debug",
-        "-o",
-        "watch_config_files=false",
-    ];
-    let mut falco = Falco::start(&[&WATCHING[..], &own].concat());
+    let mut falco = talkative(&rules);
     let pid = std::process::id();
     let asking = format!(
         "{READY}- rule: made\n  desc: d\n  condition: evt.type in (clone, clone3, fork, vfork) and (proc.pid = {pid} or proc.ppid = {pid})\n  \

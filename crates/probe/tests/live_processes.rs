@@ -32,6 +32,17 @@ fn fork() -> i64 {
     call!(libc::SYS_fork)
 }
 
+/// The same by another call: fork, clone, clone3.
+fn fork_by(index: usize) -> i64 {
+    let flags = libc::SIGCHLD | libc::CLONE_FS | libc::CLONE_FILES;
+    let clone3 = [0_u64, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
+    match index {
+        0 => fork(),
+        1 => call!(libc::SYS_clone, flags, 0, 0, 0, 0),
+        _ => call!(libc::SYS_clone3, clone3.as_ptr(), 64),
+    }
+}
+
 fn exit(status: i32) -> ! {
     // SAFETY: ends the process at once.
     unsafe { libc::_exit(status) }
@@ -175,20 +186,8 @@ fn both_sides_of_a_fork() {
     ];
     let parent = fork();
     if parent == 0 {
-        let clone3 = [0_u64, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
         for index in 0..3 {
-            let child = match index {
-                0 => fork(),
-                1 => call!(
-                    libc::SYS_clone,
-                    libc::SIGCHLD | libc::CLONE_FS | libc::CLONE_FILES,
-                    0,
-                    0,
-                    0,
-                    0
-                ),
-                _ => call!(libc::SYS_clone3, clone3.as_ptr(), 64),
-            };
+            let child = fork_by(index);
             if child == 0 {
                 exit(3 + index as i32);
             }
@@ -270,31 +269,26 @@ fn births_are_told_once() {
         let notes = Notes::new();
         let parent = fork();
         if parent == 0 {
-            let clone3 = [0_u64, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
-            let flags = libc::SIGCHLD | libc::CLONE_FS | libc::CLONE_FILES;
             for index in 0..4 {
-                let child = match index {
-                    0 => fork(),
-                    1 => call!(libc::SYS_clone, flags, 0, 0, 0, 0),
-                    2 => call!(libc::SYS_clone3, clone3.as_ptr(), 64),
-                    // A call that makes a thread and is not the first of its process to do so.
-                    _ => {
-                        let of_thread = std::thread::spawn(|| {
-                            let child = fork();
-                            if child == 0 {
-                                exit(6);
-                            }
-                            (child, thread())
-                        });
-                        let (child, maker) = of_thread.join().unwrap_or_default();
-                        notes.put(4, maker);
-                        child
-                    }
+                let child = if index < 3 {
+                    fork_by(index)
+                } else {
+                    // By a thread that is not the main one.
+                    let of_thread = std::thread::spawn(|| {
+                        let child = fork();
+                        if child == 0 {
+                            exit(6);
+                        }
+                        (child, thread())
+                    });
+                    let (child, maker) = of_thread.join().unwrap_or_default();
+                    notes.put(4, maker);
+                    child
                 };
                 if child == 0 {
-                    exit(3 + index);
+                    exit(3 + index as i32);
                 }
-                wait(notes.put(index as usize, child));
+                wait(notes.put(index, child));
             }
             exit(0);
         }
