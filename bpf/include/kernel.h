@@ -202,6 +202,7 @@ struct cgroup_subsys {
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
 	struct cgroup_subsys *ss;
+	u64 serial_nr;
 };
 struct css_set {
 	struct cgroup_subsys_state *subsys[16];

@@ -64,6 +64,17 @@ volatile struct {
 /* Where one CPU builds an event. */
 #define SLOTS_MAX 3
 
+#define SUBSYSTEMS 5
+#define GROUPS_MAX 1024
+#define GROUPS_MASK (GROUPS_MAX - 1)
+
+/* The control groups that were told last, and their text. */
+struct groups {
+	u64 numbers[SUBSYSTEMS]; /* of the subsystems' states */
+	u64 length;		 /* 0: there is none, or no room for it */
+	u8 text[GROUPS_MAX];
+};
+
 struct scratch {
 	u32 key;     /* where it is in its map */
 	u32 marks;   /* what is told behind the parameters */
@@ -76,6 +87,7 @@ struct scratch {
 	u64 dentry, mount; /* and what comes before that */
 	u64 cgroup;  /* the control group whose path was appended last, */
 	u64 cgroup_path, cgroup_length; /* where that is, and how long */
+	struct groups groups;
 	u8 data[2 * EVENT_MAX];
 	u8 path[2 * PATH_MAX_BYTES];
 };

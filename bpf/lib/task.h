@@ -246,11 +246,10 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 }
 
 /* `subsystem=path` with its NUL; the NULs between the components become slashes. */
-SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
+SHARED u32 push_cgroup(u32 key, u64 state_at)
 {
 	struct scratch *s = scratch_at(key);
-	struct css_set *groups = BPF_CORE_READ((struct task_struct *)task, cgroups);
-	struct cgroup_subsys_state *state = NULL;
+	struct cgroup_subsys_state *state = (void *)state_at;
 	const char *names[CGROUP_DEPTH_MAX] = {};
 	struct kernfs_node *node;
 	u64 start, length;
@@ -260,9 +259,6 @@ SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
 	if (!s)
 		return 0;
 	start = s->end;
-	bpf_probe_read_kernel(&state, sizeof(state),
-			      (char *)groups + bpf_core_field_offset(struct css_set, subsys) +
-				      (subsystem & 31) * sizeof(void *));
 	if (!state || !push_str_kernel(s, BPF_CORE_READ(state, ss, name), 64))
 		return 0;
 	s->data[(s->end - 1) & EVENT_MASK] = '=';
@@ -300,21 +296,69 @@ SHARED u32 push_cgroup(u32 key, u64 task, u32 subsystem)
 	return s->end - start;
 }
 
-#define PUSH_CGROUP(name)                                                                        \
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, name##_cgrp_id))                   \
-		total += push_cgroup(s->key, (u64)task, bpf_core_enum_value(enum cgroup_subsys_id, name##_cgrp_id))
+#define EACH_SUBSYSTEM(DO) DO(0, cpuset) DO(1, cpu) DO(2, cpuacct) DO(3, io) DO(4, memory)
+
+static __always_inline struct cgroup_subsys_state *subsystem_state(struct css_set *of, u32 subsystem)
+{
+	struct cgroup_subsys_state *state = NULL;
+
+	read_kernel(&state, sizeof(state),
+		    (char *)of + bpf_core_field_offset(struct css_set, subsys) + (subsystem & 31) * sizeof(void *));
+	return state;
+}
+
+/* NULL for those that the kernel does not have. */
+#define SUBSYSTEM_STATE(name)                                                                                  \
+	(bpf_core_enum_value_exists(enum cgroup_subsys_id, name##_cgrp_id) ?                                   \
+		 subsystem_state(of, bpf_core_enum_value(enum cgroup_subsys_id, name##_cgrp_id)) :             \
+		 NULL)
+
+#define PUSH_CGROUP(at, name) push_cgroup(key, (u64)SUBSYSTEM_STATE(name));
+
+/* Whether the text at hand is that of this state; if not, it is noted for the text that is built next. No two states ever have the
+ * same number. */
+static __always_inline void note_cgroup(struct groups *groups, u32 at, struct cgroup_subsys_state *state)
+{
+	u64 number = BPF_CORE_READ(state, serial_nr);
+
+	if (groups->numbers[at] != number)
+		groups->length = 0;
+	groups->numbers[at] = number;
+}
+
+#define NOTE_CGROUP(at, name) note_cgroup(groups, at, SUBSYSTEM_STATE(name));
+
+/* All of them. Next to no task is in other groups than the one before, and the names lie all over the kernel's memory: the text is kept. (In
+ * version 1 a group may be given another name; those who were told the old one are told it until somebody of another group comes.) */
+SHARED u32 push_cgroups(u32 key, u64 task)
+{
+	struct scratch *s = scratch_at(key);
+	struct css_set *of = BPF_CORE_READ((struct task_struct *)task, cgroups);
+	struct groups *groups;
+	u64 start, length;
+
+	if (!s)
+		return 0;
+	groups = &s->groups;
+	EACH_SUBSYSTEM(NOTE_CGROUP)
+	start = s->end;
+	if (groups->length) {
+		length = groups->length & GROUPS_MASK;
+		bpf_probe_read_kernel(&s->data[start & EVENT_MASK], length, groups->text);
+		s->end += length;
+		return length;
+	}
+	s->cgroup = 0;
+	EACH_SUBSYSTEM(PUSH_CGROUP)
+	length = s->end - start;
+	if (length <= GROUPS_MASK && !bpf_probe_read_kernel(groups->text, length & GROUPS_MASK, &s->data[start & EVENT_MASK]))
+		groups->length = length;
+	return length;
+}
 
 static __always_inline void put_cgroups(struct scratch *s, struct task_struct *task)
 {
-	u16 total = 0;
-
-	s->cgroup = 0;
-	PUSH_CGROUP(cpuset);
-	PUSH_CGROUP(cpu);
-	PUSH_CGROUP(cpuacct);
-	PUSH_CGROUP(io);
-	PUSH_CGROUP(memory);
-	put_length(s, total);
+	put_length(s, push_cgroups(s->key, (u64)task));
 }
 
 /* argv[0] and the other arguments together, and the environment, are cut at so many bytes. */

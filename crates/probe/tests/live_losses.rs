@@ -1,6 +1,8 @@
 //! Nothing is lost without being counted.
 #![allow(unsafe_code, clippy::unwrap_used)]
 
+#[path = "support/group.rs"]
+mod group;
 #[path = "support/live.rs"]
 mod live;
 
@@ -10,6 +12,7 @@ use std::{
 };
 
 use falco_probe::{Config, DropCause, Next, Probe, Stats};
+use group::Group;
 use live::{call, ptr};
 
 /// Runs the body in a child and waits for its end, without reading a ring meanwhile.
@@ -163,42 +166,15 @@ fn memory_that_is_not_there_is_counted() {
     assert!(probe.stats().unreadable > before);
 }
 
-/// A control group of its own, with the calling process in it; removed when dropped.
-struct Group(std::path::PathBuf);
-
-impl Group {
-    /// `None` where there is no second version of control groups, or they may not be changed.
-    fn new(name: &str) -> Option<Group> {
-        let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
-        let mount = mounts.lines().find_map(|line| {
-            let mut words = line.split(' ').skip(1);
-            let path = words.next()?;
-            (words.next()? == "cgroup2").then_some(path)
-        })?;
-        let path = std::path::Path::new(mount).join(format!("{name}-{}", std::process::id()));
-        std::fs::create_dir(&path).ok()?;
-        Some(Group(path))
-    }
-
-    /// Puts the calling process into it.
-    fn enter(&self) {
-        std::fs::write(self.0.join("cgroup.procs"), "0").unwrap();
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Who was in it has been waited for.
-        let _ = std::fs::remove_dir(&self.0);
-    }
-}
-
 /// One group floods, another does a little while nobody reads: with shares the latter is told all the same.
 #[test]
 #[allow(clippy::print_stdout)]
 fn a_noisy_group_leaves_room_for_others() {
     const PLANTED: u64 = 20;
-    let (Some(noisy), Some(quiet)) = (Group::new("falco-noisy"), Group::new("falco-quiet")) else {
+    let (Some(noisy), Some(quiet)) = (
+        Group::new("falco-noisy", None),
+        Group::new("falco-quiet", None),
+    ) else {
         println!("skipped: there is no second version of control groups to be had");
         return;
     };

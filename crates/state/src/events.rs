@@ -12,12 +12,14 @@ mod dup;
 mod exec;
 mod exit;
 mod figures;
+mod groups;
 mod open;
 mod socket;
 mod traffic;
 
 pub(crate) use clone::Gone;
-pub(crate) use exec::{closed, existing, normal_cgroups};
+pub(crate) use exec::{closed, existing};
+pub(crate) use groups::Groups;
 
 use crate::{Fd, State, Subject, Thread};
 

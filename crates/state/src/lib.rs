@@ -115,6 +115,7 @@ pub struct Subject {
 struct Scratch {
     path: Vec<u8>,
     text: Vec<u8>,
+    groups: events::Groups,
     /// Buffers for the entries into calls.
     spare: Vec<Vec<u8>>,
     /// What stands for a program that nobody knows.

@@ -8,9 +8,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::{
     ContainerIx, Ends, Fd, FdKind, Interfaces, Proto, Role, State, Thread, ThreadIx, Tuple,
-    events::{existing, normal_cgroups},
-    names::write_tuple,
-    path,
+    events::existing, names::write_tuple, path,
 };
 
 /// Ports that somebody listens on.
@@ -105,12 +103,8 @@ impl State {
             let image = Arc::make_mut(&mut thread.image);
             image.exepath = existing(&image.exepath).into();
         }
-        let cgroups = &mut self.scratch.text;
-        if !normal_cgroups(&thread.cgroups, cgroups) {
-            thread.cgroups = Arc::default();
-        } else if thread.cgroups[..] != cgroups[..] {
-            thread.cgroups = Arc::from(&cgroups[..]);
-        }
+        let groups = self.scratch.groups.normal(&thread.cgroups);
+        thread.cgroups = groups.map_or_else(Arc::default, Arc::clone);
         thread.container = self.containers.of(&thread.cgroups, ContainerIx::HOST);
     }
 }

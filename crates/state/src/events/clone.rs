@@ -7,9 +7,7 @@ use falco_event::{Event, codes};
 
 use super::figures::read_memory;
 use crate::{
-    ContainerIx, Containers, State, Subject, Thread, ThreadIx,
-    events::exec::{program, read_cgroups},
-    wire::clone,
+    ContainerIx, Containers, State, Subject, Thread, ThreadIx, events::exec::program, wire::clone,
 };
 
 /// An entry that is younger is taken for that of the same clone.
@@ -75,7 +73,7 @@ impl State {
         thread.pidns_start_ns = self.boot_ns;
         let source = known.then_some(parent);
         inherit(&mut thread, source, event);
-        read_cgroups(&mut thread, source, event, &mut self.scratch.text);
+        self.scratch.groups.read(&mut thread, source, event);
         settle_container(&mut self.containers, &mut thread, source);
         if !known && let Some(parent) = self.threads.get_mut(caller) {
             parent.image = Arc::clone(&thread.image);
@@ -153,7 +151,7 @@ impl State {
         }
         let parent = known.then_some(parent);
         inherit(&mut thread, parent, event);
-        read_cgroups(&mut thread, parent, event, &mut self.scratch.text);
+        self.scratch.groups.read(&mut thread, parent, event);
         settle_container(&mut self.containers, &mut thread, parent);
         if !known && !leads {
             self.fill_main(source, &thread);

@@ -64,7 +64,6 @@ impl State {
     }
 
     fn read_rest(&mut self, event: &Event<'_>, ix: ThreadIx) {
-        let scratch = &mut self.scratch.text;
         let Some(thread) = self.threads.get_mut(ix) else {
             return;
         };
@@ -73,7 +72,7 @@ impl State {
         }
         read_memory(thread, event);
         let before = Arc::clone(&thread.cgroups);
-        read_cgroups(thread, None, event, scratch);
+        self.scratch.groups.read(thread, None, event);
         if !Arc::ptr_eq(&before, &thread.cgroups) {
             thread.container = self.containers.of(&thread.cgroups, thread.container);
         }
@@ -226,51 +225,4 @@ pub(crate) fn closed(bytes: &[u8]) -> Vec<u8> {
         out.push(0);
     }
     out
-}
-
-/// Takes in the control groups of the ends of clone and exec, and shares them with a thread that has the same.
-pub(super) fn read_cgroups(
-    thread: &mut Thread,
-    parent: Option<&Thread>,
-    event: &Event<'_>,
-    scratch: &mut Vec<u8>,
-) {
-    let Some(cgroups) = event.param(14) else {
-        return;
-    };
-    if !normal_cgroups(cgroups, scratch) {
-        return;
-    }
-    match parent {
-        Some(parent) if parent.cgroups[..] == scratch[..] => {
-            thread.cgroups = Arc::clone(&parent.cgroups);
-        }
-        _ if thread.cgroups[..] == scratch[..] => {}
-        _ => thread.cgroups = Arc::from(&scratch[..]),
-    }
-}
-
-/// Writes control groups, with the names that the subsystems have in `/proc`, into `out`. False when an entry is no `subsystem=path`.
-pub(crate) fn normal_cgroups(cgroups: &[u8], out: &mut Vec<u8>) -> bool {
-    out.clear();
-    let cgroups = strings(cgroups);
-    if cgroups.is_empty() {
-        return true;
-    }
-    for entry in cgroups.split(|byte| *byte == 0) {
-        let Some(equals) = entry.iter().position(|byte| *byte == b'=') else {
-            return false;
-        };
-        let (subsystem, path) = entry.split_at(equals);
-        let subsystem = subsystem.strip_suffix(b"_cgroup").unwrap_or(subsystem);
-        out.extend_from_slice(match subsystem {
-            b"perf" => b"perf_event",
-            b"mem" => b"memory",
-            b"io" => b"blkio",
-            other => other,
-        });
-        out.extend_from_slice(path);
-        out.push(0);
-    }
-    true
 }
