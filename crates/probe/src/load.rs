@@ -23,7 +23,7 @@ use maps::{
 };
 use others::ForeignSet;
 use parts::{Made, Wanted};
-use programs::{attach_all, attach_names, choose};
+use programs::{attach_all, attach_names, choose, told_otherwise};
 
 /// For kernels whose memory is read by loads, and for the others.
 pub(crate) const PROGRAMS: (&[u8], &[u8]) = (
@@ -101,7 +101,11 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     };
     let beside = Beside::of(&config.calls, tracefs.or(own_tracefs.as_ref()));
     let names = Names::of(&config.compared, tracefs.or(own_tracefs.as_ref()));
-    if handlers.is_empty() && beside.calls.is_empty() && !config.calls.is_empty() {
+    let mut calls = config.calls.iter();
+    if handlers.is_empty()
+        && beside.calls.is_empty()
+        && !calls.all(|call| told_otherwise(config, *call))
+    {
         return Err(Error::Refused {
             cause: "it has a tracepoint for none of the system calls".into(),
             detail: String::new(),

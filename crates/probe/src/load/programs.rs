@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, os::fd::IntoRawFd as _};
 
-use falco_event::{Syscall, SyscallCode, codes::GENERIC_X};
+use falco_event::{SyscallCode, codes::GENERIC_X};
 use libbpf_rs::{Link, Object, OpenObject, ProgramAttachType, ProgramMut};
 
 use super::{
@@ -35,6 +35,11 @@ pub(super) struct Handler {
     is_native: bool,
 }
 
+/// Whether what a call does is told where it is done, and the call is not watched.
+pub(super) fn told_otherwise(config: &Config, call: SyscallCode) -> bool {
+    config.births && MAKING_THREADS.contains(&call.info().name)
+}
+
 /// Which handlers the calls asked for need, and which of the calls have none: no program, or no tracepoint because the kernel was
 /// built without the call.
 pub(super) fn choose(
@@ -48,10 +53,9 @@ pub(super) fn choose(
         .collect();
     let (native, narrow) = (numbers::native(), numbers::of_narrow());
     let (mut handlers, mut unsupported) = (Vec::new(), Vec::new());
-    let told_otherwise = |info: &Syscall| config.births && MAKING_THREADS.contains(&info.name);
     for code in &config.calls {
         let info = code.info();
-        if told_otherwise(info) {
+        if told_otherwise(config, *code) {
             continue;
         }
         let (is_native, is_foreign) = (native.contains(&code.get()), narrow.contains(code));
