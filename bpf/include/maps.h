@@ -22,6 +22,7 @@ struct config {
 	u32 compare;      /* whether names of some calls are looked at when the call begins, too */
 	u32 real_paths;   /* of which descriptors the kernel's own path is reported: enum paths */
 	u32 births_alone; /* whether new threads are told when they are made, and the calls that make them are not watched */
+	u32 events_of_nap; /* after how many events of a CPU the consumer's nap ends: a power of two */
 };
 const volatile struct config config SEC(".rodata.config");
 
@@ -48,9 +49,11 @@ static __always_inline u32 call_narrow(u32 number)
 {
 	return number < NUMBERS_MAX ? calls.narrow[masked(number, NUMBERS_MAX - 1)] : 0;
 }
+enum doing { READING, SLEEPING, NAPPING }; /* the same numbers are in crates/probe/src/bell.rs */
+
 /* Words that the consumer maps; the same struct, without the last, is in crates/probe/src/bell.rs. */
 volatile struct {
-	u32 asleep;	 /* whether the consumer sleeps until it is woken; it writes it */
+	u32 consumer;	 /* what the consumer does: it writes it, and who wakes it */
 	u32 narrow_seen; /* whether a program of the 32-bit interface was started */
 	u32 regs_at;	 /* where registers of a call are from the beginning of a stack; 0 until it is known */
 } words SEC(".data.words");

@@ -203,9 +203,18 @@ static __always_inline void wake(void *ring)
 {
 	void *nothing = bpf_ringbuf_reserve(ring, sizeof(u64), 0);
 
-	words.asleep = 0;
-	if (nothing)
-		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+	if (!nothing)
+		return;
+	words.consumer = READING;
+	bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+}
+
+/* Whether the consumer waits for this event of a CPU: for the first of all, or for so many. */
+static __always_inline bool is_waited_for(u64 number)
+{
+	u32 doing = words.consumer;
+
+	return doing == SLEEPING || (doing == NAPPING && !(number & (config.events_of_nap - 1)));
 }
 
 /* A share is counted anew every 134 ms. */
@@ -258,7 +267,7 @@ static __always_inline bool event_write(struct scratch *s, enum drop_cause group
 			count->over_share++;
 		else if (ring && !bpf_ringbuf_output(ring, s->data, masked(size, EVENT_MASK), BPF_RB_NO_WAKEUP)) {
 			/* Only now, after the kernel's barrier: the consumer first says that it sleeps, then looks at the ring once more. */
-			if (words.asleep)
+			if (is_waited_for(count->events))
 				wake(ring);
 			return true;
 		}

@@ -1,8 +1,9 @@
 //! Sleeping until the probe has something.
 //!
-//! A call that wakes somebody costs the caller more than its event. So the probe wakes nobody who is awake or about to look: the
-//! consumer naps while there is something to do, and longer the less it finds after a nap. Only when a nap brought nothing does it
-//! ask to be woken, by a word that it shares with the probe; then an idle machine stays idle and the first event is read at once.
+//! A call that wakes somebody costs the caller more than its event, and whoever wakes for a few events has to fetch all that it works with from
+//! far away: 40 µs, as much as ten events. So the consumer naps while there is something to do, and lets events pile up; the probe ends a nap only
+//! when many have come, long before the rings are full. When a nap brought nothing the consumer sleeps until the first event, so that an
+//! idle machine stays idle and that event is read at once. A word that it shares with the probe says which of these it does.
 #![allow(unsafe_code)]
 
 use std::{
@@ -10,7 +11,6 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd},
     ptr::{self, NonNull},
     sync::atomic::{AtomicU32, Ordering, fence},
-    thread,
     time::Duration,
 };
 
@@ -19,18 +19,31 @@ use rustix::{
     mm::{MapFlags, ProtFlags, mmap, munmap},
 };
 
-/// How long a nap is: what comes meanwhile waits, and the rings must hold it.
-const NAP_MIN: Duration = Duration::from_micros(100);
-const NAP_MAX: Duration = Duration::from_millis(8);
-/// With so many events a nap was too long for the rings' good, with so few too short for the CPU's.
-const MANY: u32 = 256;
-const FEW: u32 = 32;
+/// How long events may wait for each other: what upstream's consumer sleeps at the longest, too.
+const NAP: Duration = Duration::from_millis(30);
+/// So many bytes of a ring, divided by the CPUs that write into it, make an event of those that end a nap.
+const BYTES_PER_EVENT: u32 = 2048;
+
+/// After how many events of one CPU a nap ends, a power of two: a ring has room for more, even if they are large and come from all CPUs
+/// that share it.
+pub(crate) fn events_of_nap(ring_bytes: u32, cpus_per_ring: u32) -> u32 {
+    let events = (ring_bytes / BYTES_PER_EVENT / cpus_per_ring.max(1)).max(1);
+    1 << events.ilog2()
+}
+
+/// What the consumer does; the same numbers are in `bpf/include/maps.h`.
+#[repr(u32)]
+enum Doing {
+    Reading = 0,
+    Sleeping = 1,
+    Napping = 2,
+}
 
 /// The same struct is in `bpf/include/maps.h`.
 #[repr(C)]
 struct Words {
-    /// Whether to wake us; we write it.
-    asleep: AtomicU32,
+    /// [`Doing`]: we write it, and the probe when it wakes us.
+    consumer: AtomicU32,
     /// Whether a program of the 32-bit interface was started.
     narrow_seen: AtomicU32,
 }
@@ -41,10 +54,7 @@ pub(crate) struct Bell {
     /// In the probe's memory.
     words: NonNull<Words>,
     rings: OwnedFd,
-    nap: Duration,
-    /// How many events were read since the last nap.
-    read: u32,
-    /// Whether that nap was for nothing so far.
+    /// Whether nothing was read since the last nap.
     quiet: bool,
 }
 
@@ -57,7 +67,9 @@ impl Bell {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         for ring in rings {
             let data = epoll::EventData::new_u64(0);
-            epoll::add(&epoll, ring, data, epoll::EventFlags::IN)?;
+            // By the edge: what is in a ring already ends no nap, only being woken does.
+            let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+            epoll::add(&epoll, ring, data, flags)?;
         }
         // SAFETY: a new shared mapping, at an address of the kernel's choice, of a map that was made to be mapped.
         let page = unsafe {
@@ -73,49 +85,48 @@ impl Bell {
         Ok(Bell {
             words: NonNull::new(page.cast()).ok_or(io::ErrorKind::Other)?,
             rings: epoll,
-            nap: NAP_MIN,
-            read: 0,
             quiet: false,
         })
     }
 
     /// An event was read.
     pub(crate) fn count(&mut self) {
-        self.read = self.read.saturating_add(1);
         self.quiet = false;
     }
 
     /// Sleeps, at most that long, and less when something comes. `is_empty` says whether the rings are, once the probe was asked to wake us.
     pub(crate) fn sleep(&mut self, at_most: Duration, is_empty: impl FnOnce() -> bool) {
-        if !self.quiet {
-            self.nap = match self.read {
-                MANY.. => self.nap / 2,
-                0..FEW => self.nap * 2,
-                _ => self.nap,
+        if self.quiet {
+            self.say(Doing::Sleeping);
+            // What is written after this looks at the word, what was written before is seen by us.
+            fence(Ordering::SeqCst);
+            if is_empty() {
+                self.wait(at_most);
             }
-            .clamp(NAP_MIN, NAP_MAX);
-            self.read = 0;
+        } else {
             self.quiet = true;
-            thread::sleep(self.nap.min(at_most));
-            return;
+            self.say(Doing::Napping);
+            self.wait(at_most.min(NAP));
         }
-        self.quiet = false;
-        self.words().asleep.store(1, Ordering::SeqCst);
-        // What is written after this looks at the word, what was written before is seen by us.
-        fence(Ordering::SeqCst);
-        if is_empty() {
-            let timeout = Timespec {
-                tv_sec: at_most.as_secs() as i64,
-                tv_nsec: at_most.subsec_nanos().into(),
-            };
-            // One is enough to know that there is something. An error is no worse than waking early.
-            let mut ready = [epoll::Event {
-                flags: epoll::EventFlags::empty(),
-                data: epoll::EventData::new_u64(0),
-            }];
-            let _ = epoll::wait(&self.rings, &mut ready, Some(&timeout));
-        }
-        self.words().asleep.store(0, Ordering::Relaxed);
+        self.say(Doing::Reading);
+    }
+
+    fn say(&self, doing: Doing) {
+        self.words().consumer.store(doing as u32, Ordering::SeqCst);
+    }
+
+    /// Until the probe wakes us, at most that long.
+    fn wait(&self, at_most: Duration) {
+        let timeout = Timespec {
+            tv_sec: at_most.as_secs() as i64,
+            tv_nsec: at_most.subsec_nanos().into(),
+        };
+        // One is enough to know that there is something. An error is no worse than waking early.
+        let mut ready = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }];
+        let _ = epoll::wait(&self.rings, &mut ready, Some(&timeout));
     }
 
     /// Whether a program of the 32-bit interface was started since the probe was loaded.

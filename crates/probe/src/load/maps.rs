@@ -5,10 +5,15 @@ use std::{
     os::fd::{AsFd as _, AsRawFd as _, RawFd},
 };
 
-use libbpf_rs::{MapCore as _, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, OpenObject};
+use libbpf_rs::{
+    MapCore as _, MapFlags, MapHandle, MapImpl, MapType, Mut, Object, OpenObject, num_possible_cpus,
+};
 
 use super::programs::Handler;
-use crate::{Config, Filter, beside::Beside, error::Error, filter, names::Names, numbers, untold};
+use crate::{
+    Config, Filter, bell::events_of_nap, beside::Beside, error::Error, filter, names::Names,
+    numbers, untold,
+};
 
 /// A share of a ring is so much smaller; half a ring is eight of them in `bpf/lib/event.h`.
 const SHARES: u32 = 16;
@@ -71,6 +76,9 @@ pub(crate) fn set_knobs(open: &mut OpenObject, config: &Config, slots: u32, boot
     knobs.extend(u32::from(!config.compared.is_empty()).to_ne_bytes());
     knobs.extend((config.real_paths as u32).to_ne_bytes());
     knobs.extend(u32::from(config.births).to_ne_bytes());
+    let cpus = num_possible_cpus().unwrap_or(1) as u32;
+    let events = events_of_nap(config.ring_bytes, cpus_of_ring(config, cpus));
+    knobs.extend(events.to_ne_bytes());
     set_constants(open, "rodata.config", &knobs);
     let tables = [numbers::native(), numbers::narrow(), numbers::by_call()];
     set_constants(open, "rodata.tells", &untold::tells());
@@ -107,17 +115,21 @@ pub(crate) fn boot_time_ns() -> u64 {
     ns(ClockId::Realtime).saturating_sub(ns(ClockId::Boottime))
 }
 
+/// How many CPUs share a ring, where there are that many.
+fn cpus_of_ring(config: &Config, cpus: u32) -> u32 {
+    match config.cpus_per_ring {
+        0 => cpus,
+        share => share.into(),
+    }
+}
+
 /// One ring for so many CPUs, and each CPU told which is its.
 pub(super) fn make_rings(
     object: &mut Object,
     config: &Config,
     cpus: u32,
 ) -> Result<Vec<MapHandle>, Error> {
-    let share = if config.cpus_per_ring == 0 {
-        cpus
-    } else {
-        u32::from(config.cpus_per_ring)
-    };
+    let share = cpus_of_ring(config, cpus);
     let failed = |cause: libbpf_rs::Error| Error::Ring {
         bytes: u64::from(config.ring_bytes),
         cause: std::io::Error::other(cause.to_string()),
