@@ -1,9 +1,10 @@
 //! Sleeping until the probe has something.
 //!
 //! A call that wakes somebody costs the caller more than its event, and whoever wakes for a few events has to fetch all that it works with from
-//! far away: 40 µs, as much as ten events. So the consumer naps while there is something to do, and lets events pile up; the probe ends a nap only
-//! when many have come, long before the rings are full. When a nap brought nothing the consumer sleeps until the first event, so that an
-//! idle machine stays idle and that event is read at once. A word that it shares with the probe says which of these it does.
+//! far away: 40 µs, as much as ten events. So the consumer naps while there is something to do, the longer the longer that lasts, and lets
+//! events pile up; the probe ends a nap only when many have come, long before the rings are full. When a nap brought nothing the consumer
+//! sleeps until the first event, so that an idle machine stays idle and that event is read at once. A word that it shares with the probe says
+//! which of these it does.
 #![allow(unsafe_code)]
 
 use std::{
@@ -11,7 +12,8 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd},
     ptr::{self, NonNull},
     sync::atomic::{AtomicU32, Ordering, fence},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -19,8 +21,14 @@ use rustix::{
     mm::{MapFlags, ProtFlags, mmap, munmap},
 };
 
-/// How long events may wait for each other: what upstream's consumer sleeps at the longest, too.
-const NAP: Duration = Duration::from_millis(30);
+use crate::merge::HOLD_NS;
+
+/// How long events may wait for each other: at first, and when they have come for a while, which is what upstream's consumer sleeps at the
+/// longest, too.
+const NAP_MIN: Duration = Duration::from_millis(1);
+const NAP_MAX: Duration = Duration::from_millis(30);
+/// What comes after so long a silence is the first again.
+const SILENCE: Duration = Duration::from_millis(100);
 /// So many bytes of a ring, divided by the CPUs that write into it, make an event of those that end a nap.
 const BYTES_PER_EVENT: u32 = 2048;
 
@@ -54,6 +62,8 @@ pub(crate) struct Bell {
     /// In the probe's memory.
     words: NonNull<Words>,
     rings: OwnedFd,
+    /// How long the next nap is.
+    nap: Duration,
     /// Whether nothing was read since the last nap.
     quiet: bool,
 }
@@ -85,6 +95,7 @@ impl Bell {
         Ok(Bell {
             words: NonNull::new(page.cast()).ok_or(io::ErrorKind::Other)?,
             rings: epoll,
+            nap: NAP_MIN,
             quiet: false,
         })
     }
@@ -100,13 +111,21 @@ impl Bell {
             self.say(Doing::Sleeping);
             // What is written after this looks at the word, what was written before is seen by us.
             fence(Ordering::SeqCst);
+            let start = Instant::now();
             if is_empty() {
                 self.wait(at_most);
+            } else {
+                // What is there cannot be read yet: a CPU may still be writing what is older.
+                thread::sleep(at_most.min(Duration::from_nanos(HOLD_NS)));
+            }
+            if start.elapsed() >= SILENCE {
+                self.nap = NAP_MIN;
             }
         } else {
             self.quiet = true;
             self.say(Doing::Napping);
-            self.wait(at_most.min(NAP));
+            self.wait(at_most.min(self.nap));
+            self.nap = NAP_MAX.min(self.nap * 2);
         }
         self.say(Doing::Reading);
     }
@@ -150,3 +169,28 @@ impl Drop for Bell {
 
 // SAFETY: the mapping belongs to the bell alone; nothing in it is bound to a thread.
 unsafe impl Send for Bell {}
+
+#[cfg(test)]
+mod tests {
+    use super::events_of_nap;
+
+    #[test]
+    fn naps_leave_room_in_rings() {
+        let cases = [
+            (8 << 20, 2, 2048),
+            (8 << 20, 3, 1024),
+            (1 << 20, 1, 512),
+            (512 << 20, 1, 1 << 18),
+            (8 << 20, 64, 64),
+            (4096, 2, 1),
+            (4096, 0, 2),
+        ];
+        for (ring_bytes, cpus, events) in cases {
+            assert_eq!(
+                events_of_nap(ring_bytes, cpus),
+                events,
+                "{ring_bytes}, {cpus}"
+            );
+        }
+    }
+}

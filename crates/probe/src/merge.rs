@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long a CPU may take to write an event: many times what it takes.
-const HOLD_NS: u64 = 200_000;
+pub(crate) const HOLD_NS: u64 = 200_000;
 
 /// The rings of a probe.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ mod live;
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    io::{Read as _, Write as _},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use falco_probe::{Config, DropCause, Next, Probe, Stats};
@@ -124,6 +125,48 @@ fn nothing_is_lost_where_there_is_room() {
     let counts = drain(&mut probe);
     assert_eq!(counts.get(&(pid, "rmdir".into())), Some(&20_000));
     assert_eq!(probe.stats().dropped_total(), 0);
+}
+
+/// A nap ends when as much has come as there is room for: here with every event. Each is made only when the one before was read: naps to
+/// their ends would take longer than there is time.
+#[test]
+fn naps_end_before_there_is_no_room() {
+    const EVENTS: usize = 400;
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let config = Config {
+        ring_bytes: 4096,
+        ..Config::default()
+    };
+    let Some(mut probe) = open(&["rmdir"], &config) else {
+        return;
+    };
+    let (mut said, mut says) = std::io::pipe().unwrap();
+    // SAFETY: the child makes system calls and ends without unwinding into the test harness.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        drop(says);
+        while said.read_exact(&mut [0]).is_ok() {
+            call!(libc::SYS_rmdir, ptr(c"/does/not/exist"));
+        }
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(0) };
+    }
+    drop(said);
+    let start = Instant::now();
+    let mut read = 0;
+    while read < EVENTS && start.elapsed() < PATIENCE {
+        says.write_all(&[0]).unwrap();
+        while let Next::Event(bytes) = probe.next(PATIENCE) {
+            if live::parse(bytes).thread() == i64::from(pid) {
+                read += 1;
+                break;
+            }
+        }
+    }
+    drop(says);
+    // SAFETY: waits for our own child, which ends when nothing is said any more.
+    unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    assert_eq!(read, EVENTS);
 }
 
 #[test]
