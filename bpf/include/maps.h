@@ -49,6 +49,7 @@ static __always_inline u32 call_narrow(u32 number)
 {
 	return number < NUMBERS_MAX ? calls.narrow[masked(number, NUMBERS_MAX - 1)] : 0;
 }
+
 enum doing { READING, SLEEPING, NAPPING }; /* the same numbers are in crates/probe/src/bell.rs */
 
 /* Words that the consumer maps; the same struct, without the last, is in crates/probe/src/bell.rs. */

@@ -1,7 +1,7 @@
 //! Sleeping until the probe has something.
 //!
 //! A call that wakes somebody costs the caller more than its event, and whoever wakes for a few events has to fetch all that it works with from
-//! far away: 40 µs, as much as ten events. So the consumer naps while there is something to do, the longer the longer that lasts, and lets
+//! far away: 50 µs, as much as thirty events. So the consumer naps while there is something to do, the longer the longer that lasts, and lets
 //! events pile up; the probe ends a nap only when many have come, long before the rings are full. When a nap brought nothing the consumer
 //! sleeps until the first event, so that an idle machine stays idle and that event is read at once. A word that it shares with the probe says
 //! which of these it does.
@@ -131,7 +131,7 @@ impl Bell {
     }
 
     fn say(&self, doing: Doing) {
-        self.words().consumer.store(doing as u32, Ordering::SeqCst);
+        self.words().consumer.store(doing as u32, Ordering::Relaxed);
     }
 
     /// Until the probe wakes us, at most that long.

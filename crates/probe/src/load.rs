@@ -7,6 +7,7 @@ mod parts;
 mod programs;
 mod said;
 
+use falco_event::SyscallCode;
 use libbpf_rs::{Object, ObjectBuilder, num_possible_cpus};
 
 pub(crate) use loaded::Loaded;
@@ -101,11 +102,8 @@ fn load_as(config: &Config, how: How, tracefs: Option<&Tracefs>) -> Result<Loade
     };
     let beside = Beside::of(&config.calls, tracefs.or(own_tracefs.as_ref()));
     let names = Names::of(&config.compared, tracefs.or(own_tracefs.as_ref()));
-    let mut calls = config.calls.iter();
-    if handlers.is_empty()
-        && beside.calls.is_empty()
-        && !calls.all(|call| told_otherwise(config, *call))
-    {
+    let told_by_calls = |call: &SyscallCode| !told_otherwise(config, *call);
+    if handlers.is_empty() && beside.calls.is_empty() && config.calls.iter().any(told_by_calls) {
         return Err(Error::Refused {
             cause: "it has a tracepoint for none of the system calls".into(),
             detail: String::new(),

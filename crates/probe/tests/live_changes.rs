@@ -4,7 +4,7 @@
 #[path = "support/live.rs"]
 mod live;
 
-use live::{Notes, call, ptr, said};
+use live::{Notes, call, exit, ptr, said, wait};
 
 const CALLS: &[&str] = &[
     "setuid",
@@ -142,14 +142,12 @@ fn tracing_of_a_child() {
         if child == 0 {
             call!(libc::SYS_ptrace, libc::PTRACE_TRACEME, 0, 0, 0);
             call!(libc::SYS_kill, libc::getpid(), libc::SIGSTOP);
-            // SAFETY: ends the child at once.
-            unsafe { libc::_exit(0) };
+            exit(0);
         }
         notes.put(0, child);
         let place = notes.put(1, (&raw mut word) as i64);
         let mut answer = 0_u64;
-        // SAFETY: waits for our own child; nobody wants the status.
-        unsafe { libc::waitpid(child as i32, std::ptr::null_mut(), 0) };
+        wait(child);
         call!(
             libc::SYS_ptrace,
             libc::PTRACE_PEEKDATA,
@@ -158,8 +156,7 @@ fn tracing_of_a_child() {
             &raw mut answer
         );
         call!(libc::SYS_ptrace, libc::PTRACE_CONT, child, 1, libc::SIGCONT);
-        // SAFETY: as above.
-        unsafe { libc::waitpid(child as i32, std::ptr::null_mut(), 0) };
+        wait(child);
     });
     let (child, place) = (seen.notes.get(0), seen.notes.get(1));
     let word = 0x1122_3344_5566_7788_u64;

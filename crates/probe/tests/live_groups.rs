@@ -8,7 +8,7 @@ mod live;
 
 use falco_probe::Config;
 use group::Group;
-use live::{Notes, call};
+use live::{Notes, call, exit, wait};
 
 /// What is told is that of the moment, however many tell the same before, on the same CPU, and wherever in the kernel's memory they are:
 /// a group that comes after another is gone may be in its place.
@@ -44,17 +44,13 @@ fn groups_are_those_of_the_moment() {
                 }
                 let child = call!(libc::SYS_fork);
                 if child == 0 {
-                    // SAFETY: ends the process at once.
-                    unsafe { libc::_exit(0) };
+                    exit(0);
                 }
-                // SAFETY: nobody wants the status.
-                unsafe { libc::waitpid(notes.put(index, child) as i32, std::ptr::null_mut(), 0) };
+                wait(notes.put(index, child));
             }
-            // SAFETY: as above.
-            unsafe { libc::_exit(0) };
+            exit(0);
         }
-        // SAFETY: as above.
-        unsafe { libc::waitpid(parent as i32, std::ptr::null_mut(), 0) };
+        wait(parent);
         let children: Vec<i64> = (0..6).map(|index| notes.get(index)).collect();
         let told = live::collect(&mut probe, &children);
         for (index, mut events) in told.into_iter().enumerate() {

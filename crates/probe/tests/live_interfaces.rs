@@ -8,7 +8,7 @@ mod live;
 use std::ffi::CStr;
 
 use falco_probe::{Config, Foreign, How, Next, Probe, Watch};
-use live::{Notes, Seen, call, said};
+use live::{Notes, Seen, call, exit, said, wait};
 
 const CALLS: &[&str] = &[
     "open",
@@ -405,18 +405,14 @@ fn births_by_int_80() {
         for (index, (number, first)) in [(2, 0), (120, flags)].into_iter().enumerate() {
             let child = call_32(number, [first, 0, 0, 0, 0]);
             if child == 0 {
-                // SAFETY: ends the process at once.
-                unsafe { libc::_exit(0) };
+                exit(0);
             }
             notes.put(index, child);
-            // SAFETY: nobody wants the status.
-            unsafe { libc::waitpid(child as i32, std::ptr::null_mut(), 0) };
+            wait(child);
         }
-        // SAFETY: ends the process at once.
-        unsafe { libc::_exit(0) };
+        exit(0);
     }
-    // SAFETY: nobody wants the status.
-    unsafe { libc::waitpid(parent as i32, std::ptr::null_mut(), 0) };
+    wait(parent);
     let children = [notes.get(0), notes.get(1)];
     let events = live::collect(&mut probe, &children);
     for (index, (name, flags)) in [("fork", "0x0"), ("clone", "CLONE_FS")]

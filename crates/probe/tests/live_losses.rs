@@ -14,7 +14,7 @@ use std::{
 
 use falco_probe::{Config, DropCause, Next, Probe, Stats};
 use group::Group;
-use live::{call, ptr};
+use live::{call, exit, ptr, wait};
 
 /// Runs the body in a child and waits for its end, without reading a ring meanwhile.
 fn run(body: impl FnOnce()) -> i64 {
@@ -22,11 +22,9 @@ fn run(body: impl FnOnce()) -> i64 {
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         body();
-        // SAFETY: ends the child at once.
-        unsafe { libc::_exit(0) };
+        exit(0);
     }
-    // SAFETY: waits for our own child.
-    unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    wait(pid.into());
     pid.into()
 }
 
@@ -148,8 +146,7 @@ fn naps_end_before_there_is_no_room() {
         while said.read_exact(&mut [0]).is_ok() {
             call!(libc::SYS_rmdir, ptr(c"/does/not/exist"));
         }
-        // SAFETY: ends the child at once.
-        unsafe { libc::_exit(0) };
+        exit(0);
     }
     drop(said);
     let start = Instant::now();
@@ -164,8 +161,7 @@ fn naps_end_before_there_is_no_room() {
         }
     }
     drop(says);
-    // SAFETY: waits for our own child, which ends when nothing is said any more.
-    unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    wait(pid.into());
     assert_eq!(read, EVENTS);
 }
 

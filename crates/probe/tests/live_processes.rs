@@ -12,7 +12,7 @@ use std::{
 };
 
 use falco_probe::{Config, How};
-use live::{Notes, call, ptr, said};
+use live::{Notes, call, exit, ptr, said, wait};
 
 const CALLS: &[&str] = &[
     "execve",
@@ -41,16 +41,6 @@ fn fork_by(index: usize) -> i64 {
         1 => call!(libc::SYS_clone, flags, 0, 0, 0, 0),
         _ => call!(libc::SYS_clone3, clone3.as_ptr(), 64),
     }
-}
-
-fn exit(status: i32) -> ! {
-    // SAFETY: ends the process at once.
-    unsafe { libc::_exit(status) }
-}
-
-fn wait(pid: i64) {
-    // SAFETY: nobody wants the status.
-    unsafe { libc::waitpid(pid as i32, std::ptr::null_mut(), 0) };
 }
 
 /// The thread that forks: on the wire it is the parent, not its process.

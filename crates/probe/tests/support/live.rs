@@ -65,6 +65,18 @@ pub(crate) fn touch(bytes: &[u8]) {
 /// How long the events of a child may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Ends a process that a test made, without unwinding into the test harness.
+pub(crate) fn exit(status: i32) -> ! {
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(status) }
+}
+
+/// Waits for the end of a child.
+pub(crate) fn wait(pid: i64) {
+    // SAFETY: nobody wants the status.
+    unsafe { libc::waitpid(pid as i32, ptr::null_mut(), 0) };
+}
+
 /// The one probe of a test binary, or `None` with a printed line where there can be none.
 pub(crate) fn probe(calls: &[&str]) -> Option<MutexGuard<'static, Probe>> {
     static PROBE: OnceLock<Option<Mutex<Probe>>> = OnceLock::new();
